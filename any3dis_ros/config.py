@@ -1,0 +1,306 @@
+"""Every parameter of the method: one dataclass a stage, the single home of every default.
+
+YAML files, command-line options, the parameter table of the README and ROS parameter descriptors are derived from
+the fields here. A field's metadata carries its description (unit first, then source), its range or its choices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+
+from any3dis_ros.errors import InputError
+
+T = TypeVar("T")
+
+
+def param(
+    default: T,
+    doc: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> T:
+    """Declare a parameter with its description and its inclusive range or its choices."""
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
+    value: T = field(default=default, metadata=metadata)
+    return value
+
+
+class _Section:
+    """A group of parameters, checked on construction."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            if not dataclasses.is_dataclass(hints[f.name]):
+                object.__setattr__(self, f.name, _checked(f, hints[f.name], getattr(self, f.name)))
+
+
+def _checked(f: dataclasses.Field[Any], kind: type, value: Any) -> Any:
+    """Return `value` as `kind` (an int where a float is declared is accepted) or raise InputError."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InputError(f"parameter '{f.name}' is {value!r}; expected {kind.__name__}")
+    low, high, choices = f.metadata["low"], f.metadata["high"], f.metadata["choices"]
+    if kind is float and not math.isfinite(value):
+        raise InputError(f"parameter '{f.name}' is {value}; expected a finite number")
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
+        raise InputError(f"parameter '{f.name}' is {value}; expected {bounds}")
+    if choices and value not in choices:
+        raise InputError(f"parameter '{f.name}' is '{value}'; expected one of {', '.join(choices)}")
+    return value
+
+
+@dataclass(frozen=True)
+class KeyframeConfig(_Section):
+    """Which frames are kept."""
+
+    stride: int = param(10, "every n-th synchronised frame is a keyframe (paper, Sec. 4.1: every 10th)", low=1)
+    min_translation_m: float = param(0.0, "metres; a keyframe needs this motion since the last, 0 = none", low=0.0)
+    min_rotation_deg: float = param(0.0, "degrees; or this rotation since the last, 0 = none", low=0.0, high=180.0)
+    max_keyframes: int = param(300, "bound of the buffer (1.6 MB a VGA keyframe); beyond it, thinned evenly", low=2)
+
+
+@dataclass(frozen=True)
+class MapConfig(_Section):
+    """How keyframes are fused into the map cloud."""
+
+    voxel_size_m: float = param(0.02, "metres; spacing of the fused cloud", low=0.002, high=0.5)
+    depth_min_m: float = param(0.3, "metres; nearer depth is ignored", low=0.0)
+    depth_max_m: float = param(5.0, "metres; farther depth is ignored (Kinect noise grows with the square)", low=0.1)
+    truncation_voxels: float = param(4.0, "voxels; truncation distance of the signed distance", low=2.0, high=16.0)
+    min_weight: float = param(2.0, "observations that a surface point needs; lowered to 1 for a few keyframes", low=1.0)
+    max_points: int = param(4_000_000, "bound of the map; the run stops above it and names the voxel size", low=1000)
+
+
+@dataclass(frozen=True)
+class SuperpointConfig(_Section):
+    """Normal-based graph cut of the map cloud (paper, Sec. 3; Felzenszwalb and Huttenlocher 2004)."""
+
+    normal_neighbours: int = param(16, "nearest points of the plane fit behind a normal", low=3, high=64)
+    edge_neighbours: int = param(8, "graph edges a point where the map is a cloud without mesh", low=3, high=32)
+    threshold: float = param(0.03, "kThresh of the graph cut; flat from 0.005 to 0.2 on fused depth", low=0.0)
+    min_points: int = param(10, "points; smaller superpoints join a neighbour (20: -7, 50: -22 AP50)", low=1)
+    max_edge_voxels: float = param(3.0, "point spacings; longer graph edges are left out", low=1.0)
+
+
+@dataclass(frozen=True)
+class VisibilityConfig(_Section):
+    """The depth test behind visible[t]."""
+
+    occlusion_threshold_m: float = param(0.1, "metres; largest |z - depth| of a visible point (paper, 0.1)", low=0.001)
+
+
+@dataclass(frozen=True)
+class SeedingConfig(_Section):
+    """Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
+
+    seeds_per_round: int = param(512, "farthest-point seeds a round (authors' code: 512 on ScanNet200)", low=1)
+    scale_neighbours: int = param(32, "κ of Eq. 2: superpoints whose visibility scales a view's score", low=1)
+    prompt_points: int = param(3, "farthest-point prompts in the pivot view (paper: 3)", low=1, high=16)
+    min_seen_points: int = param(3, "points; a superpoint that no view sees by this many is no seed", low=1)
+
+
+@dataclass(frozen=True)
+class GeometricConfig(_Section):
+    """The engine that needs no network."""
+
+    width_px: int = param(320, "pixels; frames are reduced to about this width before tracking", low=80, high=1920)
+    pivot_views: int = param(3, "pivot views tried for every seed", low=1, high=8)
+    masks_per_prompt: int = param(3, "nested candidate masks kept of every prompt", low=1, high=8)
+    min_score: float = param(0.0, "candidates scoring less are dropped", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class TrackerConfig(_Section):
+    """Which engine follows the masks."""
+
+    engine: str = param("auto", "auto = sam2 where a checkpoint is given, else geometric", choices=("auto", "geometric", "sam2"))
+    checkpoint: str = param("", "path of a SAM 2 checkpoint, empty = none")
+    geometric: GeometricConfig = field(default_factory=GeometricConfig)
+
+
+@dataclass(frozen=True)
+class RefinementConfig(_Section):
+    """Lifting (Eq. 3) and mask optimisation (Eq. 4)."""
+
+    strategy: str = param(
+        "robust_exact",
+        "how a track's superpoints are chosen (Tab. 8 and beyond)",
+        choices=("all_lifted", "top_1_views", "top_5_views", "top_10_views", "view_dp", "exact", "iou", "robust_exact"),
+    )
+    coverage: float = param(0.5, "τ of Eq. 3: share of a superpoint's seen points inside the mask", low=0.0, high=1.0)
+    min_seen_points: int = param(3, "points of a superpoint that a view must see to count in Eq. 3", low=1)
+
+
+@dataclass(frozen=True)
+class MergingConfig(_Section):
+    """From redundant proposals to ranked ones, and to one label a point."""
+
+    duplicate_iou: float = param(0.5, "a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0)
+    containment: float = param(0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0)
+    confidence: str = param("own", "own = score × agreement × support; constant = 1 for all", choices=("own", "constant"))
+    min_points: int = param(30, "points; smaller proposals are dropped", low=1)
+
+
+@dataclass(frozen=True)
+class IterationConfig(_Section):
+    """Iterative sampling (paper, Sec. 3.2, end), bounded for a robot."""
+
+    max_rounds: int = param(10, "sampling rounds at most", low=1)
+    max_seconds: float = param(600.0, "seconds; no new round starts after this", low=1.0)
+
+
+@dataclass(frozen=True)
+class Config(_Section):
+    """All parameters of a segmentation."""
+
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    map: MapConfig = field(default_factory=MapConfig)
+    superpoints: SuperpointConfig = field(default_factory=SuperpointConfig)
+    visibility: VisibilityConfig = field(default_factory=VisibilityConfig)
+    seeding: SeedingConfig = field(default_factory=SeedingConfig)
+    tracker: TrackerConfig = field(default_factory=TrackerConfig)
+    refinement: RefinementConfig = field(default_factory=RefinementConfig)
+    merging: MergingConfig = field(default_factory=MergingConfig)
+    iteration: IterationConfig = field(default_factory=IterationConfig)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as a table, a YAML comment or a ROS descriptor shows it."""
+
+    name: str
+    kind: type
+    default: Any
+    doc: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...] | None
+
+
+def parameters(section: type = Config, prefix: str = "") -> Iterator[Parameter]:
+    """Yield every parameter by its dotted name, in the order of declaration."""
+    hints = get_type_hints(section)
+    for f in dataclasses.fields(section):
+        if dataclasses.is_dataclass(hints[f.name]):
+            yield from parameters(hints[f.name], f"{prefix}{f.name}.")
+        else:
+            m = f.metadata
+            yield Parameter(
+                prefix + f.name, hints[f.name], f.default, m["doc"], m["low"], m["high"], m["choices"]
+            )
+
+
+def from_mapping(values: Mapping[str, Any], base: Config | None = None) -> Config:
+    """Build a configuration from nested or dotted names over `base` (the defaults).
+
+    Raises:
+        InputError: an unknown name (the nearest known one is offered), a wrong type, a value out of range.
+    """
+    return _replaced(base or Config(), _nested(values), "")
+
+
+def from_yaml(path: Path, base: Config | None = None) -> Config:
+    """Read a YAML file of parameters; a file for a ROS node (`/**: ros__parameters:`) serves as well."""
+    try:
+        values = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        raise InputError(f"{path} holds a {type(values).__name__}; expected parameters by name")
+    for outer in list(values):
+        inner = values[outer]
+        if isinstance(inner, Mapping) and set(inner) == {"ros__parameters"}:
+            values = inner["ros__parameters"] or {}
+    return from_mapping(values, base)
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Return the nested dictionary of all values."""
+    return dataclasses.asdict(config)
+
+
+def to_yaml() -> str:
+    """Return the defaults as commented YAML, ready to be edited and given to `--config`."""
+    lines: list[str] = ["# Every parameter at its default; keep the lines you change."]
+    open_sections: list[str] = []
+    for p in parameters():
+        *sections, name = p.name.split(".")
+        for depth, section in enumerate(sections):
+            if open_sections[: depth + 1] != sections[: depth + 1]:
+                lines.append(f"{'  ' * depth}{section}:")
+        open_sections = sections
+        indent = "  " * len(sections)
+        value = yaml.safe_dump(p.default).replace("\n...\n", "").strip()
+        lines.append(f"{indent}{name}: {value}  # {p.doc}{allowed(p)}")
+    return "\n".join(lines) + "\n"
+
+
+def allowed(p: Parameter) -> str:
+    """Return the allowed values of a parameter as a bracketed suffix, or nothing."""
+    if p.choices:
+        return f" [{', '.join(p.choices)}]"
+    if p.low is not None and p.high is not None:
+        return f" [{p.low:g} to {p.high:g}]"
+    return f" [≥ {p.low:g}]" if p.low is not None else ""
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into nested dictionaries."""
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        head, _, rest = str(name).partition(".")
+        entry: Any = _nested({rest: value}) if rest else _nested(value) if isinstance(value, Mapping) else value
+        if isinstance(entry, dict) and isinstance(out.get(head), dict):
+            out[head] = _merged(out[head], entry)
+        else:
+            out[head] = entry
+    return out
+
+
+def _merged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    out = dict(a)
+    for name, value in b.items():
+        both = isinstance(value, dict) and isinstance(out.get(name), dict)
+        out[name] = _merged(out[name], value) if both else value
+    return out
+
+
+def _replaced(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    known = {f.name for f in dataclasses.fields(section)}
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"unknown parameter '{prefix}{name}'; {_nearest(prefix + name)}")
+        current = getattr(section, name)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise InputError(f"parameter '{prefix}{name}' is {value!r}; expected a group of parameters")
+            value = _replaced(current, value, f"{prefix}{name}.")
+        changes[name] = value
+    try:
+        return dataclasses.replace(section, **changes)
+    except InputError as error:
+        raise InputError(str(error).replace("parameter '", f"parameter '{prefix}", 1)) from None
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    names = [p.name for p in parameters()]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else "'any3dis config' lists all of them"

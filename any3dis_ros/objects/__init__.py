@@ -1,0 +1,1 @@
+"""What came out: instances, their evaluation and what a person looks at."""

@@ -1,0 +1,142 @@
+"""The result of a segmentation: what every consumer (writer, report, evaluation, node) takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.tracking.base import PackedMask
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box in the map frame, upright: rotated about the map's z axis only (z up, REP-103).
+
+    Attributes:
+        center: 3 float64, metres.
+        size: 3 float64, metres, full extent along the box's own axes.
+        yaw: radians about map z, in (-π/4, π/4].
+    """
+
+    center: NDArray[np.float64]
+    size: NDArray[np.float64]
+    yaw: float
+
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """3×3 float64, box axes in the map frame as columns."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """8×3 float64, metres, map frame; bit k of the row number picks the sign along axis k."""
+        signs = np.array([[(i >> k & 1) * 2 - 1 for k in range(3)] for i in range(8)])
+        return np.asarray(self.center + (signs * self.size / 2) @ self.rotation.T)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One object, after every point was given to one instance.
+
+    Attributes:
+        id: positive; the value of its points in `Instances.labels`.
+        score: confidence 0-1.
+        points: P int64, indices into `Instances.points`.
+        centroid: 3 float64, metres, map frame.
+        box: upright oriented box.
+        aabb: 2×3 float64, lower and upper corner, metres, map frame.
+        best_views: keyframe indices, the clearest view first.
+        masks: 2D masks by keyframe index, of those views.
+    """
+
+    id: int
+    score: float
+    points: NDArray[np.int64]
+    centroid: NDArray[np.float64]
+    box: Box
+    aabb: NDArray[np.float64]
+    best_views: tuple[int, ...]
+    masks: Mapping[int, PackedMask]
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Ranked proposals over a map cloud, and the labels that follow from them.
+
+    Attributes:
+        points: N×3 float32, metres, map frame.
+        colors: N×3 uint8, RGB.
+        superpoint: N int32, 0..L-1.
+        proposals: Q×L bool, superpoints of each proposal, best first; proposals may overlap (for evaluation).
+        scores: Q float32, confidence 0-1, not increasing.
+        labels: N int32, q + 1 of the instance a point belongs to, 0 = none; one label a point (for the cloud).
+        best_views: for each proposal, keyframe indices, the clearest view first.
+        masks: for each proposal, its 2D masks in those views.
+        statistics: seconds by stage, counts and versions; plain numbers, strings and nested dictionaries of them.
+    """
+
+    points: NDArray[np.float32]
+    colors: NDArray[np.uint8]
+    superpoint: NDArray[np.int32]
+    proposals: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    best_views: tuple[tuple[int, ...], ...] = ()
+    masks: tuple[Mapping[int, PackedMask], ...] = ()
+    statistics: dict[str, object] = field(default_factory=dict)
+
+    def proposal_points(self, q: int) -> NDArray[np.bool_]:
+        """Return the points of proposal `q`, N bool."""
+        return np.asarray(self.proposals[q][self.superpoint])
+
+    @cached_property
+    def instances(self) -> list[Instance]:
+        """The objects that own points, best first; an id is a proposal's rank + 1, so ids may have gaps."""
+        order = np.argsort(self.labels, kind="stable")
+        ends = np.searchsorted(self.labels[order], np.arange(len(self.scores) + 2))
+        out = []
+        for q in range(len(self.scores)):
+            index = order[ends[q + 1] : ends[q + 2]]
+            if not len(index):
+                continue
+            xyz = self.points[index].astype(np.float64)
+            out.append(
+                Instance(
+                    id=q + 1,
+                    score=float(self.scores[q]),
+                    points=index,
+                    centroid=xyz.mean(0),
+                    box=upright_box(xyz),
+                    aabb=np.stack([xyz.min(0), xyz.max(0)]),
+                    best_views=self.best_views[q] if self.best_views else (),
+                    masks=self.masks[q] if self.masks else {},
+                )
+            )
+        return out
+
+
+def upright_box(xyz: NDArray[np.float64]) -> Box:
+    """Return the smallest box about points (P×3 metres, map frame) that is rotated about z only."""
+    low, high = xyz[:, 2].min(), xyz[:, 2].max()
+    origin = xyz[:, :2].mean(0)  # float32 inside OpenCV: keep coordinates small
+    (x, y), (a, b), degrees = cv2.minAreaRect((xyz[:, :2] - origin).astype(np.float32))
+    quarter_turns = int(np.ceil((degrees - 45) / 90))
+    if quarter_turns % 2:
+        a, b = b, a
+    yaw = np.deg2rad(degrees - 90 * quarter_turns)
+    center = np.array([x + origin[0], y + origin[1], (low + high) / 2])
+    return Box(center, np.array([a, b, high - low]), float(yaw))
+
+
+def palette(count: int) -> NDArray[np.uint8]:
+    """Return `count` + 1 RGB colours (uint8) that differ from their neighbours; row 0, for 'none', is grey."""
+    hue = (np.arange(count) * 0.61803398875) % 1.0  # golden ratio: each next hue falls into the widest gap
+    hsv = np.stack([hue * 179, np.full(count, 200) - (np.arange(count) % 3) * 45, np.full(count, 240) - (np.arange(count) % 2) * 50], 1)
+    rgb = cv2.cvtColor(hsv.astype(np.uint8).reshape(1, -1, 3), cv2.COLOR_HSV2RGB).reshape(-1, 3) if count else np.zeros((0, 3), np.uint8)
+    return np.vstack([np.full((1, 3), 110, np.uint8), rgb.astype(np.uint8)])
