@@ -161,6 +161,25 @@ class IterationConfig(_Section):
 
 
 @dataclass(frozen=True)
+class OutputConfig(_Section):
+    """Bounds of what is written."""
+
+    scannet_max_mb: float = param(500.0, "megabytes; ScanNet's text masks are left out above it, 0 = never", low=0.0)
+    report_points: int = param(200_000, "points drawn in the report; a larger cloud is thinned evenly", low=1000)
+    report_keyframes: int = param(24, "keyframes shown in the report, chosen evenly", low=0, high=100)
+    report_max_mb: float = param(15.0, "megabytes of report.html; keyframes are coarsened, then left out", low=8.0)
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(_Section):
+    """ScanNet's protocol, class-agnostic; no part of a segmentation, hence not in Config."""
+
+    min_points: int = param(100, "points; smaller predictions and ground truth are ignored (ScanNet: 100)", low=1)
+    confidence: str = param("own", "own = the proposals'; constant = 1 for all (peers)", choices=("own", "constant"))
+    max_distance_m: float = param(0.05, "metres; ground truth farther from the predicted cloud is unlabelled", low=0.0)
+
+
+@dataclass(frozen=True)
 class Config(_Section):
     """All parameters of a segmentation."""
 
@@ -173,6 +192,7 @@ class Config(_Section):
     refinement: RefinementConfig = field(default_factory=RefinementConfig)
     merging: MergingConfig = field(default_factory=MergingConfig)
     iteration: IterationConfig = field(default_factory=IterationConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
 
 
 @dataclass(frozen=True)
