@@ -1,0 +1,1 @@
+"""Scripts that measure the method: each prints its table and keeps it in `results/`."""
