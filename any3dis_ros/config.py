@@ -50,7 +50,7 @@ def _checked(f: dataclasses.Field[Any], kind: type, value: Any) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"parameter '{f.name}' is {value!r}; expected {kind.__name__}")
     low, high, choices = f.metadata["low"], f.metadata["high"], f.metadata["choices"]
-    if kind is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"parameter '{f.name}' is {value}; expected a finite number")
     if (low is not None and value < low) or (high is not None and value > high):
         bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
@@ -61,10 +61,26 @@ def _checked(f: dataclasses.Field[Any], kind: type, value: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class InputConfig(_Section):
+    """How recorded messages become posed frames."""
+
+    sync_max_interval_s: float = param(
+        0.02, "seconds; colour and depth farther apart are no pair (33 ms would be the next image)", low=0.0, high=1.0
+    )
+    tf_max_gap_s: float = param(
+        1.0, "seconds; poses are interpolated between transforms this close, and never extrapolated", low=0.001
+    )
+    time_jump_s: float = param(
+        1.0, "seconds; stamps that fall back by more start a new recording in the same bag", low=0.01
+    )
+
+
+@dataclass(frozen=True)
 class KeyframeConfig(_Section):
     """Which frames are kept."""
 
     stride: int = param(10, "every n-th synchronised frame is a keyframe (paper, Sec. 4.1: every 10th)", low=1)
+    folder_stride: int = param(1, "the same for exported folders, which are thinned already as a rule", low=1)
     min_translation_m: float = param(0.0, "metres; a keyframe needs this motion since the last, 0 = none", low=0.0)
     min_rotation_deg: float = param(0.0, "degrees; or this rotation since the last, 0 = none", low=0.0, high=180.0)
     max_keyframes: int = param(300, "bound of the buffer (1.6 MB a VGA keyframe); beyond it, thinned evenly", low=2)
@@ -124,7 +140,9 @@ class GeometricConfig(_Section):
 class TrackerConfig(_Section):
     """Which engine follows the masks."""
 
-    engine: str = param("auto", "auto = sam2 where a checkpoint is given, else geometric", choices=("auto", "geometric", "sam2"))
+    engine: str = param(
+        "auto", "auto = sam2 where a checkpoint is given, else geometric", choices=("auto", "geometric", "sam2")
+    )
     checkpoint: str = param("", "path of a SAM 2 checkpoint, empty = none")
     geometric: GeometricConfig = field(default_factory=GeometricConfig)
 
@@ -147,8 +165,12 @@ class MergingConfig(_Section):
     """From redundant proposals to ranked ones, and to one label a point."""
 
     duplicate_iou: float = param(0.5, "a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0)
-    containment: float = param(0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0)
-    confidence: str = param("own", "own = score × agreement × support; constant = 1 for all", choices=("own", "constant"))
+    containment: float = param(
+        0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0
+    )
+    confidence: str = param(
+        "own", "own = score × agreement × support; constant = 1 for all", choices=("own", "constant")
+    )
     min_points: int = param(30, "points; smaller proposals are dropped", low=1)
 
 
@@ -183,6 +205,7 @@ class EvaluationConfig(_Section):
 class Config(_Section):
     """All parameters of a segmentation."""
 
+    input: InputConfig = field(default_factory=InputConfig)
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
     map: MapConfig = field(default_factory=MapConfig)
     superpoints: SuperpointConfig = field(default_factory=SuperpointConfig)
@@ -216,9 +239,7 @@ def parameters(section: type = Config, prefix: str = "") -> Iterator[Parameter]:
             yield from parameters(hints[f.name], f"{prefix}{f.name}.")
         else:
             m = f.metadata
-            yield Parameter(
-                prefix + f.name, hints[f.name], f.default, m["doc"], m["low"], m["high"], m["choices"]
-            )
+            yield Parameter(prefix + f.name, hints[f.name], f.default, m["doc"], m["low"], m["high"], m["choices"])
 
 
 def from_mapping(values: Mapping[str, Any], base: Config | None = None) -> Config:
