@@ -8,5 +8,5 @@ class InputError(ValueError):
     """
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - an outcome, not an error
     """Raised by a progress callback to stop a run between two steps; nothing half-made is left behind."""

@@ -1,6 +1,11 @@
 """How a long computation tells where it stands, and how it is told to stop."""
 
-from typing import Protocol
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -12,3 +17,29 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int, instances: int = 0) -> None:
     """Report nothing and never cancel."""
+
+
+class Clock:
+    """Adds up the seconds of each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Add the time of the block to `stage`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+    def timed(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+        """Pass the items through, adding the time of making each to `stage`."""
+        done = object()
+        while True:
+            with self(stage):
+                item = next(items, done)
+            if item is done:
+                return
+            yield item  # type: ignore[misc]

@@ -74,15 +74,12 @@ class Frame:
 
     def __post_init__(self) -> None:
         shape = (self.camera.height, self.camera.width)
+        what = f"frame {self.name or self.stamp_ns}"
         if self.color.shape != (*shape, 3) or self.color.dtype != np.uint8:
-            raise InputError(
-                f"colour of frame {self.name or self.stamp_ns} is {self.color.dtype} {self.color.shape}; expected uint8 {(*shape, 3)}"
-            )
+            raise InputError(f"colour of {what} is {self.color.dtype} {self.color.shape}; expected uint8 {(*shape, 3)}")
         if self.depth.shape != shape or self.depth.dtype != np.uint16:
-            raise InputError(
-                f"depth of frame {self.name or self.stamp_ns} is {self.depth.dtype} {self.depth.shape}; expected uint16 {shape}"
-            )
-        check_pose(self.T_map_camera, f"frame {self.name or self.stamp_ns}")
+            raise InputError(f"depth of {what} is {self.depth.dtype} {self.depth.shape}; expected uint16 {shape}")
+        check_pose(self.T_map_camera, what)
 
     @cached_property
     def T_camera_map(self) -> NDArray[np.float64]:
@@ -114,7 +111,8 @@ def check_pose(T: NDArray[np.float64], what: str) -> None:
     error = float(np.abs(R @ R.T - np.eye(3)).max())
     if error > 1e-2 or np.linalg.det(R) < 0:
         raise InputError(
-            f"the pose of {what} is not rigid (|R Rᵀ - I| = {error:.2g}, det {np.linalg.det(R):.2f}); expected a rotation and a translation"
+            f"the pose of {what} is not rigid (|R Rᵀ - I| = {error:.2g}, det {np.linalg.det(R):.2f}); "
+            "expected a rotation and a translation"
         )
     if np.abs(T[3] - (0, 0, 0, 1)).max() > 1e-6:
         raise InputError(f"the last row of the pose of {what} is {T[3].tolist()}; expected 0 0 0 1")

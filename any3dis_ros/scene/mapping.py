@@ -1,4 +1,4 @@
-"""The map cloud: keyframes fused by Open3D, or a cloud or mesh from outside."""
+"""The map cloud: keyframes fused by Open3D into a truncated signed distance field."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from any3dis_ros.config import MapConfig
+from any3dis_ros.errors import InputError
+from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
+
+_BLOCK = 8  # voxels along a block's edge: small blocks waste little on thin surfaces
+_WEIGHTLESS = 1e-3
 
 
 @dataclass(frozen=True)
 class MapCloud:
-    """The fused map.
+    """The map that keyframes see.
 
     Attributes:
         points: N×3 float32, metres, map frame.
@@ -27,6 +33,16 @@ class MapCloud:
     normals: NDArray[np.float32] | None = None
     edges: NDArray[np.int32] | None = None
 
+    def __post_init__(self) -> None:
+        n = len(self.points)
+        if n == 0:
+            raise InputError("the map cloud is empty; check the depth range (map.depth_min_m, map.depth_max_m)")
+        if self.points.shape != (n, 3) or self.colors.shape != (n, 3):
+            raise InputError(f"map points {self.points.shape} and colours {self.colors.shape}; expected N×3 both")
+        if not np.isfinite(self.points).all():
+            bad = int((~np.isfinite(self.points).all(1)).sum())
+            raise InputError(f"{bad} of {n} map points are NaN or infinite; remove them from the cloud")
+
     def __len__(self) -> int:
         return len(self.points)
 
@@ -37,3 +53,98 @@ class Scene:
 
     frames: Sequence[Frame]
     cloud: MapCloud
+
+
+class Mapper:
+    """Fuses keyframes as they come; `cloud` may be asked for at any time.
+
+    Weighted average of truncated signed distances and of colours (Curless and Levoy 1996), on Open3D's VoxelBlockGrid.
+    """
+
+    def __init__(self, config: MapConfig) -> None:
+        import open3d as o3d
+
+        self._config = config
+        self._o3d = o3d
+        self._fused = 0
+        self._grid = o3d.t.geometry.VoxelBlockGrid(
+            attr_names=("tsdf", "weight", "color"),
+            attr_dtypes=(o3d.core.float32, o3d.core.float32, o3d.core.float32),
+            attr_channels=((1), (1), (3)),
+            voxel_size=config.voxel_size_m,
+            block_resolution=_BLOCK,
+            block_count=4096,
+            device=o3d.core.Device("CPU:0"),
+        )
+
+    def add(self, frame: Frame) -> None:
+        """Fuse one keyframe; one without depth in range changes nothing."""
+        o3d, c = self._o3d, self._config
+        millimetres = frame.depth
+        in_range = (millimetres >= c.depth_min_m * 1000) & (millimetres <= c.depth_max_m * 1000)
+        if not in_range.any():
+            return
+        depth = o3d.t.geometry.Image(o3d.core.Tensor(np.where(in_range, millimetres, 0).astype(np.uint16)))
+        color = o3d.t.geometry.Image(o3d.core.Tensor(np.ascontiguousarray(frame.color)))
+        K = o3d.core.Tensor(frame.camera.K)
+        T = o3d.core.Tensor(frame.T_camera_map)
+        blocks = self._grid.compute_unique_block_coordinates(depth, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
+        self._grid.integrate(blocks, depth, color, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
+        self._fused += 1
+
+    def cloud(self) -> MapCloud:
+        """Return the surface so far, one point a voxel, in a fixed order for the same keyframes.
+
+        Raises:
+            InputError: nothing was fused, or the map exceeds `max_points`.
+        """
+        c = self._config
+        if self._fused == 0:
+            raise InputError(
+                f"no keyframe has depth between {c.depth_min_m:g} and {c.depth_max_m:g} m; "
+                "check the depth images or set map.depth_min_m and map.depth_max_m"
+            )
+        weight = min(c.min_weight, float(self._fused)) - _WEIGHTLESS
+        surface = self._grid.extract_point_cloud(weight_threshold=weight)
+        if "positions" not in surface.point or len(surface.point.positions) == 0:
+            raise InputError("fusing the keyframes gave no surface; check that poses and depth belong together")
+        points = surface.point.positions.numpy()
+        colors = np.clip(surface.point.colors.numpy() * 255 + 0.5, 0, 255)
+        points, colors = voxel_average(points, colors, c.voxel_size_m)
+        if len(points) > c.max_points:
+            raise InputError(
+                f"the map has {len(points)} points, more than map.max_points = {c.max_points}; "
+                f"raise map.voxel_size_m (now {c.voxel_size_m:g} m) or lower map.depth_max_m"
+            )
+        return MapCloud(points.astype(np.float32), colors.astype(np.uint8))
+
+
+def fuse(frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:
+    """Fuse keyframes into a map cloud.
+
+    Raises:
+        InputError: no usable depth, no surface, or more points than `max_points`.
+    """
+    mapper = Mapper(config)
+    for i, frame in enumerate(frames):
+        progress("map", i, len(frames))
+        mapper.add(frame)
+    progress("map", len(frames), len(frames))
+    return mapper.cloud()
+
+
+def voxel_average(
+    points: NDArray[np.floating], values: NDArray[np.floating], size: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Average points (N×3, metres) and their values (N×C) within cubic voxels of `size` metres, sorted by voxel."""
+    cell = np.floor(points.astype(np.float64) / size).astype(np.int64)
+    cell -= cell.min(0)
+    extent = cell.max(0) + 1
+    key = (cell[:, 0] * extent[1] + cell[:, 1]) * extent[2] + cell[:, 2]
+    _, group, count = np.unique(key, return_inverse=True, return_counts=True)
+
+    def mean(columns: NDArray[np.floating]) -> NDArray[np.float64]:
+        sums = [np.bincount(group, columns[:, k], len(count)) for k in range(columns.shape[1])]
+        return np.asarray(np.stack(sums, 1) / count[:, None])
+
+    return mean(points), mean(values)

@@ -21,6 +21,10 @@ from any3dis_ros.scene.frames import Frame
 class Mask(Protocol):
     """A 2D mask of a keyframe, in whatever form and on whatever device its engine keeps it."""
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First and one past the last pixel row of the full keyframe that the mask can reach."""
+
     def sample(self, pixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return for each flat pixel index (``v * W + u`` of the full keyframe) whether it lies inside; M bool."""
 
@@ -56,7 +60,11 @@ class PackedMask:
         columns = np.flatnonzero(mask.any(0))
         box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         return cls(
-            frame_shape or (h, w), (h, w), (int(rows[0]), int(columns[0])), (box.shape[0], box.shape[1]), np.packbits(box)
+            frame_shape or (h, w),
+            (h, w),
+            (int(rows[0]), int(columns[0])),
+            (box.shape[0], box.shape[1]),
+            np.packbits(box),
         )
 
     @property
@@ -153,8 +161,8 @@ class TrackRequest:
         object_id: handle from :class:`PromptedObject`.
         frames: keyframes in visiting order, from the pivot (left out) outward. Frames where geometry says that the
             object cannot be seen are left out as well: the engine's memory passes over them.
-        corrections: added point prompts by frame, for an object that reappears. Tracking starts from the pivot again and
-            takes them into account when it meets their frames.
+        corrections: added point prompts by frame, for an object that reappears. Tracking starts from the pivot again
+            and takes them into account when it meets their frames.
     """
 
     object_id: int

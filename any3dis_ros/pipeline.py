@@ -1,0 +1,171 @@
+"""The whole method on one page: posed RGB-D keyframes and a map cloud become 3D instances (paper, Fig. 3)."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.config import Config
+from any3dis_ros.objects.instances import Instances
+from any3dis_ros.progress import Clock, Progress, silent
+from any3dis_ros.proposals.lifting import Counts, lift
+from any3dis_ros.proposals.merging import Proposal, confidence, exclusive_labels, membership, rank
+from any3dis_ros.proposals.refinement import refine
+from any3dis_ros.scene.mapping import Scene
+from any3dis_ros.scene.superpoints import centroids, compute_superpoints
+from any3dis_ros.scene.visibility import Visibility, compute_visibility
+from any3dis_ros.tracking.base import MaskTracker, PromptPolicy, TrackingSession
+from any3dis_ros.tracking.following import Candidate, MaskTrack, follow
+from any3dis_ros.tracking.seeding import choose_seeds, pivot_views, seed_prompt, view_scores
+
+log = logging.getLogger(__name__)
+
+_KEPT_VIEWS = 8  # best views remembered of each proposal, masks included
+
+
+def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progress = silent) -> Instances:
+    """Segment a scene into class-agnostic 3D instances.
+
+    Args:
+        scene: T keyframes and the map cloud they see.
+        tracker: the engine that prompts and follows 2D masks.
+        config: all parameters.
+        progress: told between steps; raises Cancelled to stop.
+
+    Returns:
+        Ranked proposals, one label a point, and statistics (seconds by stage, counts).
+
+    Raises:
+        InputError: a scene that cannot be segmented (no depth agrees with the map, too few points).
+        Cancelled: raised by `progress`.
+    """
+    clock = Clock()
+    cloud = scene.cloud
+    with clock("superpoints"):
+        progress("superpoints", 0, 1)
+        viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
+        superpoint = compute_superpoints(cloud, config.superpoints, viewpoints)
+        centroid, size = centroids(cloud.points, superpoint)
+        progress("superpoints", 1, 1)
+    with clock("visibility"):
+        visible = compute_visibility(cloud.points, superpoint, scene.frames, config.visibility, progress)
+        seen = visible.seen()
+    with clock("features"):
+        session = tracker.open(scene.frames, progress)
+    try:
+        proposals, counted = find_proposals(session, tracker.policy, visible, seen, centroid, config, progress, clock)
+    finally:
+        session.close()
+    with clock("merging"):
+        progress("merging", 0, 1, len(proposals))
+        ranked = [proposals[q] for q in rank(proposals, size, config.merging)]
+        label = exclusive_labels(ranked, len(size))
+        progress("merging", 1, 1, len(ranked))
+    return Instances(
+        points=cloud.points,
+        colors=cloud.colors,
+        superpoint=superpoint,
+        proposals=membership(ranked, len(size)).toarray().astype(bool),
+        scores=np.array([p.confidence for p in ranked], np.float32),
+        labels=label[superpoint],
+        best_views=tuple(p.best_views for p in ranked),
+        masks=tuple(p.masks for p in ranked),
+        statistics={
+            "engine": tracker.name,
+            "keyframes": len(scene.frames),
+            "points": len(cloud),
+            "superpoints": len(size),
+            **counted,
+            "proposals": len(ranked),
+            "seconds": clock.seconds,
+        },
+    )
+
+
+def find_proposals(
+    session: TrackingSession,
+    policy: PromptPolicy,
+    visible: Visibility,
+    seen: NDArray[np.int32],
+    centroid: NDArray[np.float64],
+    config: Config,
+    progress: Progress,
+    clock: Clock,
+) -> tuple[list[Proposal], dict[str, int]]:
+    """Sample, prompt, track, lift and refine until no superpoint is free (paper, Sec. 3.1-3.2).
+
+    Returns:
+        All proposals, redundant ones included, and what was counted on the way.
+    """
+    free = np.ones(len(visible.size), bool)
+    psi = view_scores(seen, visible.size, centroid, config.seeding)
+    proposals: list[Proposal] = []
+    known: set[int] = set()
+    rounds = seeds_used = 0
+    began = time.monotonic()
+    while rounds < config.iteration.max_rounds and time.monotonic() - began < config.iteration.max_seconds:
+        seeds = choose_seeds(free, seen, centroid, config.seeding)
+        if not len(seeds):
+            break
+        rounds += 1
+        seeds_used += len(seeds)
+        free[seeds] = False  # a seed that fails is consumed, so that the loop ends
+        with clock("prompting"):
+            found = prompt_seeds(session, policy, seeds, psi, visible, known, config)
+        tracks = clock.timed("tracking", follow(session, found, visible, seen, config.seeding))
+        for done, track in enumerate(tracks):
+            progress(f"tracking, round {rounds}", done, len(found), len(proposals))
+            with clock("lifting"):
+                counts = lift(track, visible, seen)
+            with clock("refinement"):
+                proposal = to_proposal(track, counts, config)
+            if proposal is not None:
+                proposals.append(proposal)
+                free[proposal.superpoints] = False
+        progress(f"tracking, round {rounds}", len(found), len(found), len(proposals))
+        session.drop([c.prompted.object_id for c in found])
+    else:
+        log.warning("stopped after %d rounds with superpoints still free (iteration.max_rounds, max_seconds)", rounds)
+    return proposals, {"rounds": rounds, "seeds": seeds_used, "tracks": len(known), "raw_proposals": len(proposals)}
+
+
+def prompt_seeds(
+    session: TrackingSession,
+    policy: PromptPolicy,
+    seeds: NDArray[np.int64],
+    psi: NDArray[np.float32],
+    visible: Visibility,
+    known: set[int],
+    config: Config,
+) -> list[Candidate]:
+    """Prompt each seed in its pivot views and return the objects that are new (their handles are added to `known`)."""
+    asked = [(int(seed), int(view)) for seed in seeds for view in pivot_views(psi, seed, policy.pivot_views)]
+    prompts = [seed_prompt(visible, seed, view, config.seeding) for seed, view in asked]
+    found = []
+    for (seed, _), answers in zip(asked, session.prompt(prompts, policy.masks_per_prompt), strict=True):
+        for prompted in answers:
+            if prompted.score >= policy.min_score and prompted.object_id not in known:
+                known.add(prompted.object_id)
+                found.append(Candidate(seed, prompted))
+    return found
+
+
+def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | None:
+    """Refine a track's counts into a proposal, or None if no superpoint agrees with it."""
+    theta = refine(counts, config.refinement)
+    if not theta.any():
+        return None
+    inside = (counts.inside[:, theta] * counts.run[:, None]).sum(0)
+    seen = (counts.seen[:, theta] * counts.run[:, None]).sum(0)
+    shown = counts.inside[:, theta].sum(1)
+    best = [int(t) for t in np.argsort(-shown, kind="stable")[:_KEPT_VIEWS] if shown[t] > 0]
+    return Proposal(
+        superpoints=counts.superpoints[theta],
+        coverage=(inside / np.maximum(seen, 1)).astype(np.float32),
+        confidence=1.0 if config.merging.confidence == "constant" else confidence(counts, theta, track.score),
+        best_views=tuple(best),
+        masks={t: track.masks[t].packed() for t in best},
+    )

@@ -1,0 +1,122 @@
+"""Which superpoints a track's proposal keeps (paper, Sec. 3.2, Eq. 4 and Algorithm 1; Tab. 8).
+
+The objective ``L(θ) = Σ_t Σ_l θ_l (2·inside[t, l] - seen[t, l])`` counts points, superpoints partition the points, and
+visibility comes from the sensor and not from θ: L is modular in θ. Its optimum is therefore ``θ_l = [w_l > 0]`` with
+``w_l = Σ_t (2·inside - seen)``, found in O(T·M), where the paper approximates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.config import RefinementConfig
+from any3dis_ros.proposals.lifting import Counts, candidates
+
+Theta = NDArray[np.bool_]
+_CONSENSUS_IOU = 0.3  # a view that agrees less with the proposal has drifted
+_CONSENSUS_ROUNDS = 3
+
+
+def refine(counts: Counts, config: RefinementConfig) -> Theta:
+    """Choose the track's superpoints by the configured strategy; M bool over ``counts.superpoints``."""
+    return STRATEGIES[config.strategy](counts, config)
+
+
+def weights(counts: Counts, views: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return w_m, the sum over `views` (T bool) of points inside the mask less points outside it; M int64."""
+    w: NDArray[np.int64] = (2 * counts.inside[views] - counts.seen[views]).sum(0, dtype=np.int64)
+    return w
+
+
+def all_lifted(counts: Counts, config: RefinementConfig) -> Theta:
+    """Keep every superpoint that some view lifts (Tab. 8, row 1)."""
+    return np.asarray(candidates(counts, config).any(0))
+
+
+def top_views(k: int, counts: Counts, config: RefinementConfig) -> Theta:
+    """Keep the best configuration of what the k views with the highest objective show (Tab. 8, rows 2-4).
+
+    The optimum over those views is exhaustive in the paper and modular here.
+    """
+    lifted = candidates(counts, config)
+    own = ((2 * counts.inside - counts.seen) * lifted).sum(1)
+    best = np.argsort(-own, kind="stable")[:k]
+    views = np.zeros(len(own), bool)
+    views[best[own[best] > 0]] = True
+    return np.asarray(lifted[views].any(0) & (weights(counts, views) > 0))
+
+
+def view_dp(counts: Counts, config: RefinementConfig) -> Theta:
+    """Algorithm 1: view by view, add all newly lifted superpoints or none.
+
+    The objective's change is the sum of the new superpoints' weights, so the pass costs O(T·M), not O(T²·M).
+    A tie adds, as printed.
+    """
+    lifted = candidates(counts, config)
+    w = weights(counts, counts.run)
+    theta = np.zeros(len(w), bool)
+    for view in lifted[counts.run]:
+        new = view & ~theta
+        if w[new].sum() >= 0:
+            theta |= new
+    return theta
+
+
+def exact(counts: Counts, _: RefinementConfig) -> Theta:
+    """Maximise Eq. 4 exactly."""
+    return weights(counts, counts.run) > 0
+
+
+def iou(counts: Counts, _: RefinementConfig) -> Theta:
+    """Maximise the IoU of proposal and masks in visible points, pooled over views, exactly (Dinkelbach 1967)."""
+    inside = counts.inside[counts.run].sum(0, dtype=np.int64)
+    outside = counts.seen[counts.run].sum(0, dtype=np.int64) - inside
+    total = inside.sum()
+    ratio = 0.0
+    while True:
+        theta = (inside > 0) & (inside > ratio * outside)
+        better = inside[theta].sum() / max(total + outside[theta].sum(), 1)
+        if better <= ratio + 1e-12:
+            return theta
+        ratio = float(better)
+
+
+def robust_exact(counts: Counts, _: RefinementConfig) -> Theta:
+    """Maximise Eq. 4 over the views that agree with the consensus.
+
+    Up to three times, views whose mask overlaps the proposal by less than 0.3 IoU (in visible points) are left out:
+    they have drifted to another object. The pivot always stays.
+    """
+    views = counts.run
+    theta = weights(counts, views) > 0
+    for _ in range(_CONSENSUS_ROUNDS):
+        agreeing = counts.run & (view_iou(counts, theta) >= _CONSENSUS_IOU)
+        agreeing[counts.pivot] = True
+        if (agreeing == views).all():
+            break
+        views = agreeing
+        theta = weights(counts, views) > 0
+    return theta
+
+
+def view_iou(counts: Counts, theta: Theta) -> NDArray[np.float64]:
+    """Return the IoU of mask and proposal in visible points for each view, T; 1 where the view shows neither."""
+    shared = counts.inside[:, theta].sum(1)
+    union = counts.inside.sum(1) + counts.seen[:, theta].sum(1) - shared
+    return np.asarray(np.where(union > 0, shared / np.maximum(union, 1), 1.0))
+
+
+STRATEGIES: dict[str, Callable[[Counts, RefinementConfig], Theta]] = {
+    "all_lifted": all_lifted,
+    "top_1_views": partial(top_views, 1),
+    "top_5_views": partial(top_views, 5),
+    "top_10_views": partial(top_views, 10),
+    "view_dp": view_dp,
+    "exact": exact,
+    "iou": iou,
+    "robust_exact": robust_exact,
+}

@@ -1,0 +1,95 @@
+"""Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from any3dis_ros.config import SeedingConfig
+from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.tracking.base import PointPrompt
+
+
+def farthest_points(x: NDArray[np.floating], count: int, start: int = 0) -> NDArray[np.int64]:
+    """Pick up to `count` rows of x (M×D) greedily, each farthest from those before it, beginning with `start`."""
+    if len(x) == 0:
+        return np.zeros(0, np.int64)
+    picked: NDArray[np.int64] = _farthest(np.ascontiguousarray(x, np.float64), min(count, len(x)), start)
+    return picked
+
+
+def choose_seeds(
+    free: NDArray[np.bool_], seen: NDArray[np.int32], centroid: NDArray[np.float64], config: SeedingConfig
+) -> NDArray[np.int64]:
+    """Choose this round's seeds: farthest-point sampling over the centroids of free superpoints.
+
+    A superpoint that no view sees by `min_seen_points` can never be lifted, so it is no seed.
+
+    Args:
+        free: L bool.
+        seen: T×L int32.
+        centroid: L×3, metres, map frame.
+        config: seeds a round.
+
+    Returns:
+        indices of superpoints; empty when none is left.
+    """
+    candidates = np.flatnonzero(free & (seen.max(0, initial=0) >= config.min_seen_points))
+    if len(candidates) <= config.seeds_per_round:
+        return candidates
+    start = int(seen[:, candidates].sum(0).argmax())
+    return candidates[farthest_points(centroid[candidates], config.seeds_per_round, start)]
+
+
+def view_scores(
+    seen: NDArray[np.int32], size: NDArray[np.int64], centroid: NDArray[np.float64], config: SeedingConfig
+) -> NDArray[np.float32]:
+    """Return ψ[t, l] = seen[t, l] · scale[t, l] (Eq. 2), T×L float32.
+
+    scale is the mean share of visible points over the κ superpoints nearest to l, itself included.
+    """
+    share = (seen / np.maximum(size, 1)).astype(np.float32)
+    k = min(config.scale_neighbours, len(centroid))
+    nearest = cKDTree(centroid).query(centroid, k=k, workers=-1)[1].reshape(len(centroid), k)
+    scale = np.zeros_like(share)
+    for column in nearest.T:
+        scale += share[:, column]
+    return seen.astype(np.float32) * (scale / np.float32(k))
+
+
+def pivot_views(psi: NDArray[np.float32], superpoint: int, count: int) -> NDArray[np.int64]:
+    """Return the `count` keyframes with the highest positive ψ for a superpoint, best first; the first is pivot(l)."""
+    score = psi[:, superpoint]
+    best = np.argsort(-score, kind="stable")[:count]
+    return best[score[best] > 0]
+
+
+def seed_prompt(visible: Visibility, superpoint: int, view: int, config: SeedingConfig) -> PointPrompt:
+    """Prompt a view with farthest-point samples of the superpoint's projected pixels, the most central one first."""
+    own = visible.entries(view)
+    pixel = visible.pixel[own][visible.superpoint[own] == superpoint]
+    uv = np.stack([pixel % visible.widths[view], pixel // visible.widths[view]], 1).astype(np.float32)
+    center = int(((uv - np.median(uv, axis=0)) ** 2).sum(1).argmin())
+    return PointPrompt.on(view, uv[farthest_points(uv, config.prompt_points, center)])
+
+
+@numba.njit(cache=True, nogil=True)
+def _farthest(x, count, start):  # type: ignore[no-untyped-def]
+    n, dims = x.shape
+    picked = np.empty(count, np.int64)
+    distance = np.full(n, np.inf)
+    current = start
+    for i in range(count):
+        picked[i] = current
+        farthest = 0
+        for j in range(n):
+            d = 0.0
+            for k in range(dims):
+                d += (x[j, k] - x[current, k]) ** 2
+            distance[j] = min(distance[j], d)
+            if distance[j] > distance[farthest]:
+                farthest = j
+        current = farthest
+    return picked
