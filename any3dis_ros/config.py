@@ -1,67 +1,18 @@
 """Every parameter of the method: one dataclass a stage, the single home of every default.
 
 YAML files, command-line options, the parameter table of the README and ROS parameter descriptors are derived from
-the fields here. A field's metadata carries its description (unit first, then source), its range or its choices.
+the fields here. A field carries its description (unit first, then source), its range or its choices.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
 
-import yaml
-
-from any3dis_ros.errors import InputError
-
-T = TypeVar("T")
-
-
-def param(
-    default: T,
-    doc: str,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] | None = None,
-) -> T:
-    """Declare a parameter with its description and its inclusive range or its choices."""
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
-    value: T = field(default=default, metadata=metadata)
-    return value
-
-
-class _Section:
-    """A group of parameters, checked on construction."""
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            if not dataclasses.is_dataclass(hints[f.name]):
-                object.__setattr__(self, f.name, _checked(f, hints[f.name], getattr(self, f.name)))
-
-
-def _checked(f: dataclasses.Field[Any], kind: type, value: Any) -> Any:
-    """Return `value` as `kind` (an int where a float is declared is accepted) or raise InputError."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"parameter '{f.name}' is {value!r}; expected {kind.__name__}")
-    low, high, choices = f.metadata["low"], f.metadata["high"], f.metadata["choices"]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"parameter '{f.name}' is {value}; expected a finite number")
-    if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"{low} to {high}"
-        raise InputError(f"parameter '{f.name}' is {value}; expected {bounds}")
-    if choices and value not in choices:
-        raise InputError(f"parameter '{f.name}' is '{value}'; expected one of {', '.join(choices)}")
-    return value
+from any3dis_ros.parameters import Section, param
 
 
 @dataclass(frozen=True)
-class InputConfig(_Section):
+class InputConfig(Section):
     """How recorded messages become posed frames."""
 
     sync_max_interval_s: float = param(
@@ -76,7 +27,7 @@ class InputConfig(_Section):
 
 
 @dataclass(frozen=True)
-class KeyframeConfig(_Section):
+class KeyframeConfig(Section):
     """Which frames are kept."""
 
     stride: int = param(10, "every n-th synchronised frame is a keyframe (paper, Sec. 4.1: every 10th)", low=1)
@@ -87,7 +38,7 @@ class KeyframeConfig(_Section):
 
 
 @dataclass(frozen=True)
-class MapConfig(_Section):
+class MapConfig(Section):
     """How keyframes are fused into the map cloud."""
 
     voxel_size_m: float = param(0.02, "metres; spacing of the fused cloud", low=0.002, high=0.5)
@@ -99,7 +50,7 @@ class MapConfig(_Section):
 
 
 @dataclass(frozen=True)
-class SuperpointConfig(_Section):
+class SuperpointConfig(Section):
     """Normal-based graph cut of the map cloud (paper, Sec. 3; Felzenszwalb and Huttenlocher 2004)."""
 
     normal_neighbours: int = param(16, "nearest points of the plane fit behind a normal", low=3, high=64)
@@ -110,14 +61,14 @@ class SuperpointConfig(_Section):
 
 
 @dataclass(frozen=True)
-class VisibilityConfig(_Section):
+class VisibilityConfig(Section):
     """The depth test behind visible[t]."""
 
     occlusion_threshold_m: float = param(0.1, "metres; largest |z - depth| of a visible point (paper, 0.1)", low=0.001)
 
 
 @dataclass(frozen=True)
-class SeedingConfig(_Section):
+class SeedingConfig(Section):
     """Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
 
     seeds_per_round: int = param(512, "farthest-point seeds a round (authors' code: 512 on ScanNet200)", low=1)
@@ -127,7 +78,7 @@ class SeedingConfig(_Section):
 
 
 @dataclass(frozen=True)
-class GeometricConfig(_Section):
+class GeometricConfig(Section):
     """The engine that needs no network."""
 
     width_px: int = param(320, "pixels; frames are reduced to about this width before tracking", low=80, high=1920)
@@ -137,7 +88,7 @@ class GeometricConfig(_Section):
 
 
 @dataclass(frozen=True)
-class TrackerConfig(_Section):
+class TrackerConfig(Section):
     """Which engine follows the masks."""
 
     engine: str = param(
@@ -148,7 +99,7 @@ class TrackerConfig(_Section):
 
 
 @dataclass(frozen=True)
-class RefinementConfig(_Section):
+class RefinementConfig(Section):
     """Lifting (Eq. 3) and mask optimisation (Eq. 4)."""
 
     strategy: str = param(
@@ -161,7 +112,7 @@ class RefinementConfig(_Section):
 
 
 @dataclass(frozen=True)
-class MergingConfig(_Section):
+class MergingConfig(Section):
     """From redundant proposals to ranked ones, and to one label a point."""
 
     duplicate_iou: float = param(0.5, "a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0)
@@ -175,7 +126,7 @@ class MergingConfig(_Section):
 
 
 @dataclass(frozen=True)
-class IterationConfig(_Section):
+class IterationConfig(Section):
     """Iterative sampling (paper, Sec. 3.2, end), bounded for a robot."""
 
     max_rounds: int = param(10, "sampling rounds at most", low=1)
@@ -183,7 +134,7 @@ class IterationConfig(_Section):
 
 
 @dataclass(frozen=True)
-class OutputConfig(_Section):
+class OutputConfig(Section):
     """Bounds of what is written."""
 
     scannet_max_mb: float = param(500.0, "megabytes; ScanNet's text masks are left out above it, 0 = never", low=0.0)
@@ -193,7 +144,7 @@ class OutputConfig(_Section):
 
 
 @dataclass(frozen=True)
-class EvaluationConfig(_Section):
+class EvaluationConfig(Section):
     """ScanNet's protocol, class-agnostic; no part of a segmentation, hence not in Config."""
 
     min_points: int = param(100, "points; smaller predictions and ground truth are ignored (ScanNet: 100)", low=1)
@@ -202,7 +153,7 @@ class EvaluationConfig(_Section):
 
 
 @dataclass(frozen=True)
-class Config(_Section):
+class Config(Section):
     """All parameters of a segmentation."""
 
     input: InputConfig = field(default_factory=InputConfig)
@@ -216,132 +167,3 @@ class Config(_Section):
     merging: MergingConfig = field(default_factory=MergingConfig)
     iteration: IterationConfig = field(default_factory=IterationConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter as a table, a YAML comment or a ROS descriptor shows it."""
-
-    name: str
-    kind: type
-    default: Any
-    doc: str
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...] | None
-
-
-def parameters(section: type = Config, prefix: str = "") -> Iterator[Parameter]:
-    """Yield every parameter by its dotted name, in the order of declaration."""
-    hints = get_type_hints(section)
-    for f in dataclasses.fields(section):
-        if dataclasses.is_dataclass(hints[f.name]):
-            yield from parameters(hints[f.name], f"{prefix}{f.name}.")
-        else:
-            m = f.metadata
-            yield Parameter(prefix + f.name, hints[f.name], f.default, m["doc"], m["low"], m["high"], m["choices"])
-
-
-def from_mapping(values: Mapping[str, Any], base: Config | None = None) -> Config:
-    """Build a configuration from nested or dotted names over `base` (the defaults).
-
-    Raises:
-        InputError: an unknown name (the nearest known one is offered), a wrong type, a value out of range.
-    """
-    return _replaced(base or Config(), _nested(values), "")
-
-
-def from_yaml(path: Path, base: Config | None = None) -> Config:
-    """Read a YAML file of parameters; a file for a ROS node (`/**: ros__parameters:`) serves as well."""
-    try:
-        values = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if values is None:
-        values = {}
-    if not isinstance(values, Mapping):
-        raise InputError(f"{path} holds a {type(values).__name__}; expected parameters by name")
-    for outer in list(values):
-        inner = values[outer]
-        if isinstance(inner, Mapping) and set(inner) == {"ros__parameters"}:
-            values = inner["ros__parameters"] or {}
-    return from_mapping(values, base)
-
-
-def to_dict(config: Config) -> dict[str, Any]:
-    """Return the nested dictionary of all values."""
-    return dataclasses.asdict(config)
-
-
-def to_yaml() -> str:
-    """Return the defaults as commented YAML, ready to be edited and given to `--config`."""
-    lines: list[str] = ["# Every parameter at its default; keep the lines you change."]
-    open_sections: list[str] = []
-    for p in parameters():
-        *sections, name = p.name.split(".")
-        for depth, section in enumerate(sections):
-            if open_sections[: depth + 1] != sections[: depth + 1]:
-                lines.append(f"{'  ' * depth}{section}:")
-        open_sections = sections
-        indent = "  " * len(sections)
-        value = yaml.safe_dump(p.default).replace("\n...\n", "").strip()
-        lines.append(f"{indent}{name}: {value}  # {p.doc}{allowed(p)}")
-    return "\n".join(lines) + "\n"
-
-
-def allowed(p: Parameter) -> str:
-    """Return the allowed values of a parameter as a bracketed suffix, or nothing."""
-    if p.choices:
-        return f" [{', '.join(p.choices)}]"
-    if p.low is not None and p.high is not None:
-        return f" [{p.low:g} to {p.high:g}]"
-    return f" [≥ {p.low:g}]" if p.low is not None else ""
-
-
-def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted names into nested dictionaries."""
-    out: dict[str, Any] = {}
-    for name, value in values.items():
-        head, _, rest = str(name).partition(".")
-        entry: Any = _nested({rest: value}) if rest else _nested(value) if isinstance(value, Mapping) else value
-        if isinstance(entry, dict) and isinstance(out.get(head), dict):
-            out[head] = _merged(out[head], entry)
-        else:
-            out[head] = entry
-    return out
-
-
-def _merged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
-    out = dict(a)
-    for name, value in b.items():
-        both = isinstance(value, dict) and isinstance(out.get(name), dict)
-        out[name] = _merged(out[name], value) if both else value
-    return out
-
-
-def _replaced(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    known = {f.name for f in dataclasses.fields(section)}
-    changes: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in known:
-            raise InputError(f"unknown parameter '{prefix}{name}'; {_nearest(prefix + name)}")
-        current = getattr(section, name)
-        if dataclasses.is_dataclass(current):
-            if not isinstance(value, Mapping):
-                raise InputError(f"parameter '{prefix}{name}' is {value!r}; expected a group of parameters")
-            value = _replaced(current, value, f"{prefix}{name}.")
-        changes[name] = value
-    try:
-        return dataclasses.replace(section, **changes)
-    except InputError as error:
-        raise InputError(str(error).replace("parameter '", f"parameter '{prefix}", 1)) from None
-
-
-def _nearest(name: str) -> str:
-    import difflib
-
-    names = [p.name for p in parameters()]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else "'any3dis config' lists all of them"
