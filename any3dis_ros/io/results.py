@@ -122,8 +122,8 @@ def versions() -> dict[str, str]:
 
 def _json(value: object) -> str:
     """Return indented JSON with each vector on one line."""
-    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
-    return re.sub(r"\[\s+([-\d.e,\s]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
+    text = json.dumps(value, indent=1, allow_nan=False)
+    return re.sub(r"\[\n\s+([-\d.e,\s]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text) + "\n"
 
 
 def _describe_one(instance: Instance, frames: Sequence[Frame]) -> dict[str, object]:

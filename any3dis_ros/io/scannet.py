@@ -1,0 +1,170 @@
+"""Folders in ScanNet's exported layout.
+
+``color/<n>.jpg|png``, ``depth/<n>.png`` (uint16 millimetres), ``pose/<n>.txt`` (4×4 camera to world),
+``intrinsic/intrinsic_{color,depth}.txt`` (4×4 or 3×3). Colour is brought onto the grid of the depth image, whose
+intrinsics are used.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.config import KeyframeConfig
+from any3dis_ros.errors import InputError
+from any3dis_ros.io.damage import DamagedImage, check_complete
+from any3dis_ros.io.recording import Collector, ReadOptions, Recording
+from any3dis_ros.progress import Progress
+from any3dis_ros.scene.frames import Camera, Frame, check_pose
+
+_COLOR_SUFFIXES = (".jpg", ".jpeg", ".png")
+_PERIOD_NS = 33_333_333  # frames are numbered at 30 Hz and carry no stamps
+
+
+def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progress: Progress) -> Recording:
+    """Read the keyframes of an exported folder in the order of their numbers.
+
+    Raises:
+        InputError: a part of the layout is missing or misshapen, or no frame is usable.
+    """
+    colors, depths = _numbered(path, "color", _COLOR_SUFFIXES), _numbered(path, "depth", (".png",))
+    poses = _numbered(path, "pose", (".txt",))
+    collector = Collector(str(path), config, config.folder_stride if options.stride is None else options.stride)
+    common = sorted(colors.keys() & depths.keys())
+    if alone := len(colors.keys() ^ depths.keys()):
+        some = min(colors.keys() ^ depths.keys())
+        collector.leave_out("colour or depth image missing", f"frame {(colors | depths)[some].stem}", alone)
+
+    camera: Camera | None = None
+    for done, key in enumerate(common):
+        progress("read", done, len(common))
+        if not collector.wants_next():
+            continue
+        name = colors[key].stem
+        try:
+            T_map_camera = _read_pose(poses.get(key))
+        except _NoPose as error:
+            collector.leave_out(error.reason, f"frame {name}")
+            continue
+        try:
+            color, depth = read_color(colors[key]), read_depth(depths[key])
+        except DamagedImage as error:
+            collector.leave_out("damaged image", str(error))
+            continue
+        if camera is None:
+            camera = _camera(path, color.shape[:2], depth.shape, options)
+        if depth.shape != (camera.height, camera.width):
+            size = f"{depth.shape[1]}×{depth.shape[0]}, others {camera.width}×{camera.height}"
+            collector.leave_out("depth of another size", f"{depths[key].name}: {size}")
+            continue
+        if color.shape[:2] != depth.shape:
+            color = np.asarray(cv2.resize(color, depth.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        collector.add(Frame(key[0] * _PERIOD_NS, color, depth, camera, T_map_camera, name))
+    progress("read", len(common), len(common))
+    return collector.finish(f"{len(common)} frames in the folder {path}")
+
+
+def read_color(path: Path) -> NDArray[np.uint8]:
+    """Read H×W×3 uint8 RGB."""
+    return np.asarray(cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_depth(path: Path) -> NDArray[np.uint16]:
+    """Read H×W uint16 millimetres."""
+    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    if image.dtype != np.uint16 or image.ndim != 2:
+        raise InputError(f"{path} holds {image.dtype} {image.shape}; expected one 16-bit channel, millimetres")
+    return np.asarray(image, np.uint16)
+
+
+class _NoPose(ValueError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _read_pose(path: Path | None) -> NDArray[np.float64]:
+    if path is None:
+        raise _NoPose("pose missing")
+    try:
+        T = np.array(path.read_text().split(), np.float64).reshape(4, 4)
+    except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
+        raise _NoPose("pose unreadable") from None
+    if not np.isfinite(T).all():
+        raise _NoPose("pose not finite (tracking lost)")
+    try:
+        check_pose(T, path.name)
+    except InputError:
+        raise _NoPose("pose not rigid") from None
+    return T
+
+
+def _camera(path: Path, color_shape: tuple[int, ...], depth_shape: tuple[int, ...], options: ReadOptions) -> Camera:
+    """Return the camera of the depth grid, after checks that sizes and intrinsics belong together."""
+    height, width = depth_shape
+    ratio = (color_shape[1] / color_shape[0]) / (width / height)
+    if abs(ratio - 1) > 0.03:  # ScanNet's own pair differs by 0.4 %
+        raise InputError(
+            f"colour is {color_shape[1]}×{color_shape[0]} and depth {width}×{height} pixels in {path}; "
+            "expected the same field of view (register depth to colour before exporting)"
+        )
+    if options.intrinsics is not None:
+        fx, fy, cx, cy = options.intrinsics
+        camera = Camera(width, height, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]))
+    elif (depth_file := path / "intrinsic" / "intrinsic_depth.txt").is_file():
+        camera = Camera(width, height, _read_intrinsics(depth_file))
+    elif (color_file := path / "intrinsic" / "intrinsic_color.txt").is_file():
+        camera = Camera(color_shape[1], color_shape[0], _read_intrinsics(color_file)).resized(width, height)
+    else:
+        raise InputError(f"{path} lacks intrinsic/intrinsic_depth.txt; add it (4×4) or give fx fy cx cy")
+    cx, cy = camera.K[0, 2], camera.K[1, 2]
+    if not (0 < cx < width and 0 < cy < height):
+        raise InputError(
+            f"the principal point {cx:g}, {cy:g} lies outside the depth image of {width}×{height} pixels in {path}; "
+            "the intrinsics belong to another image size"
+        )
+    return camera
+
+
+def _read_intrinsics(path: Path) -> NDArray[np.float64]:
+    try:
+        values = np.array(path.read_text().split(), np.float64)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the intrinsics {path}: {error}") from error
+    if values.size not in (9, 16):
+        raise InputError(f"{path} holds {values.size} numbers; expected a 3×3 or 4×4 matrix")
+    return values.reshape((3, 3) if values.size == 9 else (4, 4))
+
+
+def _numbered(path: Path, folder: str, suffixes: tuple[str, ...]) -> dict[tuple[int, str], Path]:
+    """Return the folder's files by number, then by the rest of the name: `10.jpg` after `9.jpg`."""
+    if not (path / folder).is_dir():
+        raise InputError(f"{path} has no folder '{folder}'; expected color, depth, pose and intrinsic")
+    files = [f for f in (path / folder).iterdir() if f.suffix.lower() in suffixes]
+    if not files:
+        raise InputError(f"{path / folder} holds no {' or '.join(suffixes)} file")
+    return {_key(f.stem): f for f in files}
+
+
+def _key(stem: str) -> tuple[int, str]:
+    digits = re.findall(r"\d+", stem)
+    return (int(digits[-1]) if digits else 0, "" if stem.isdigit() else stem)
+
+
+def _decode(path: Path, flags: int) -> NDArray[np.generic]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DamagedImage(f"{path.name}: {error.strerror}") from error
+    try:
+        check_complete(data)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (DamagedImage, cv2.error) as error:
+        raise DamagedImage(f"{path.parent.name}/{path.name}: {error}") from error
+    if image is None:
+        raise DamagedImage(f"{path.parent.name}/{path.name} cannot be decoded")
+    return np.asarray(image)
