@@ -41,11 +41,13 @@ class KeyframeConfig(Section):
 class MapConfig(Section):
     """How keyframes are fused into the map cloud."""
 
-    voxel_size_m: float = param(0.02, "metres; spacing of the fused cloud", low=0.002, high=0.5)
+    voxel_size_m: float = param(
+        0.0, "metres; spacing of the fused cloud, 0 = six pixels at the median depth, 5 to 20 mm", low=0.0, high=0.5
+    )
     depth_min_m: float = param(0.3, "metres; nearer depth is ignored", low=0.0)
     depth_max_m: float = param(5.0, "metres; farther depth is ignored (Kinect noise grows with the square)", low=0.1)
     truncation_voxels: float = param(4.0, "voxels; truncation distance of the signed distance", low=2.0, high=16.0)
-    min_weight: float = param(2.0, "observations that a surface point needs; lowered to 1 for a few keyframes", low=1.0)
+    min_weight: float = param(1.0, "keyframes that must have measured a surface point", low=1.0)
     max_points: int = param(4_000_000, "bound of the map; the run stops above it and names the voxel size", low=1000)
 
 
@@ -85,6 +87,31 @@ class GeometricConfig(Section):
     pivot_views: int = param(3, "pivot views tried for every seed", low=1, high=8)
     masks_per_prompt: int = param(3, "nested candidate masks kept of every prompt", low=1, high=8)
     min_score: float = param(0.0, "candidates scoring less are dropped", low=0.0, high=1.0)
+    noise_base_m: float = param(0.0012, "metres; depth noise at 0.4 m (Nguyen et al. 2012, Kinect)", low=0.0, high=0.1)
+    noise_quadratic: float = param(0.0019, "1/m; depth noise adds this × (z - 0.4 m)²", low=0.0, high=0.1)
+    superpixel_px: int = param(9, "pixels at tracking size; side of a superpixel, about", low=4, high=64)
+    depth_edge_sigmas: float = param(8.0, "depth noises that a step must exceed to be a clear edge", low=1.0)
+    convex_weight: float = param(
+        0.2, "a convex crease's strength as an edge, relative to a concave one", low=0.0, high=1.0
+    )
+    color_weight: float = param(0.55, "a colour edge's strength where geometry shows none", low=0.0, high=2.0)
+    color_bonus: float = param(0.15, "a colour edge's addition to a geometric one", low=0.0, high=2.0)
+    color_contrast: float = param(0.006, "border strength for each unit of Lab between two superpixels", low=0.0)
+    cheap_area_px: float = param(150.0, "pixels of a 320×240 view; regions under this are cheap to absorb", low=1.0)
+    min_area_share: float = param(0.0016, "of the view; a candidate mask is no smaller", low=0.0, high=1.0)
+    max_area_share: float = param(0.35, "of the view; a candidate mask is no larger", low=0.0, high=1.0)
+    distinct_iou: float = param(0.85, "nested candidates that overlap more are one", low=0.0, high=1.0)
+    tolerance_m: float = param(0.015, "metres; a point this far off the measured surface is still seen", low=0.0)
+    tolerance_sigmas: float = param(4.0, "depth noises added to that", low=0.0)
+    accept_agreement: float = param(0.55, "IoU with the evidence above which a tree node is taken", low=0.0, high=1.0)
+    learn_agreement: float = param(
+        0.6, "IoU with the evidence above which a view extends the memory", low=0.0, high=1.0
+    )
+    abstain_agreement: float = param(0.3, "IoU with the evidence under which a view says nothing", low=0.0, high=1.0)
+    min_pixels: float = param(15.0, "pixels of a 320×240 view; less evidence is none", low=1.0)
+    min_in_view_share: float = param(
+        0.02, "of the object's known points; fewer in the image are none", low=0.0, high=1.0
+    )
 
 
 @dataclass(frozen=True)

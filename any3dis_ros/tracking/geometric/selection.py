@@ -1,0 +1,148 @@
+"""From pixel evidence to a mask: the tree node that agrees best, corrected superpixel by superpixel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from any3dis_ros.tracking.geometric.evidence import Workspace
+from any3dis_ros.tracking.geometric.prompting import common_node
+from any3dis_ros.tracking.geometric.views import Views
+
+OUT, WHOLE, SPLIT = np.int8(0), np.int8(1), np.int8(2)
+
+
+@njit(cache=True, nogil=True)
+def accumulate(work: Workspace) -> None:
+    """Turn the counts of every superpixel into prefix sums, so that a node's count is end minus first."""
+    for label in range(1, len(work.positive)):
+        work.positive[label] += work.positive[label - 1]
+        work.negative[label] += work.negative[label - 1]
+
+
+@njit(cache=True, nogil=True)
+def best_node(views: Views, work: Workspace, t: int) -> tuple[int, float]:
+    """Return the node of view `t` that agrees best with the evidence, and its agreement, 0-1.
+
+    Agreement is the IoU over pixels with evidence; pixels that nobody has seen cost a quarter, beyond half the size of
+    what is known.
+    """
+    total = work.positive[-1]
+    best, best_score = -1, 0.0
+    for node in range(views.nodes[t]):
+        a, b = views.first[t, node], views.end[t, node]
+        inside = work.positive[b] - work.positive[a]
+        if inside == 0:
+            continue
+        against = work.negative[b] - work.negative[a]
+        unseen = views.area[t, node] - inside - against
+        score = inside / (total + against + 0.25 * max(unseen - 0.5 * total, 0.0))
+        if score > best_score:
+            best, best_score = node, score
+    return best, best_score
+
+
+@njit(cache=True, nogil=True)
+def decide(views: Views, work: Workspace, t: int, node: int) -> None:
+    """Set what the mask takes of every superpixel of view `t`.
+
+    Those of `node` (-1 = none) but where the evidence is against, those outside where it is for; superpixels that hold
+    both are split by the evidence itself.
+    """
+    start = views.start[t]
+    first, end = (views.first[t, node], views.end[t, node]) if node >= 0 else (0, 0)
+    for label in range((views.nodes[t] + 1) // 2):
+        plus = work.positive[label + 1] - work.positive[label]
+        minus = work.negative[label + 1] - work.negative[label]
+        area = start[label + 1] - start[label]
+        taken = first <= label < end and not (minus > 2 * plus and minus > 0.5 * area)
+        taken = taken or (plus > minus and plus > 0.35 * area)
+        if min(plus, minus) > 0.15 * area:
+            work.state[label] = SPLIT
+        else:
+            work.state[label] = WHOLE if taken else OUT
+
+
+@njit(cache=True, nogil=True)
+def paint(views: Views, work: Workspace, t: int) -> tuple[int, float, tuple[int, int, int, int]]:
+    """Write the decided superpixels into `work.mask`.
+
+    Returns:
+        area in pixels; agreement with the evidence (IoU over pixels that have any); first and last row and column.
+    """
+    tick, row = work.tick[0], views.surface.shape[2]
+    area, right, wrong = 0, 0, 0
+    r0, r1, c0, c1 = 1 << 30, -1, 1 << 30, -1
+    for label in range((views.nodes[t] + 1) // 2):
+        if work.state[label] == OUT:
+            continue
+        for i in range(views.start[t, label], views.start[t, label + 1]):
+            pixel = views.pixels[t, i]
+            vote = work.vote[pixel] if work.stamp[pixel] == tick else np.float32(0)
+            if work.state[label] == SPLIT and vote <= 0:
+                continue
+            work.mask[pixel] = 1
+            work.inside[area] = pixel
+            area += 1
+            if vote > 0:
+                right += 1
+            elif vote < 0:
+                wrong += 1
+            r, c = int(pixel) // row, int(pixel) % row
+            r0, r1, c0, c1 = min(r0, r), max(r1, r), min(c0, c), max(c1, c)
+    return area, right / max(work.positive[-1] + wrong, 1.0), (r0, r1, c0, c1)
+
+
+@njit(cache=True, nogil=True)
+def erase(work: Workspace, area: int) -> None:
+    """Clear the mask again."""
+    for i in range(area):
+        work.mask[work.inside[i]] = 0
+
+
+@njit(cache=True, nogil=True)
+def pack(work: Workspace, row: int, box: tuple[int, int, int, int], out: np.ndarray) -> int:
+    """Write the mask's box as bits, first pixel in the highest bit, rows without gaps; return the bytes written."""
+    bit, rows, columns = 0, box[1] - box[0] + 1, box[3] - box[2] + 1
+    size = (rows * columns + 7) // 8
+    out[:size] = 0
+    for r in range(box[0], box[1] + 1):
+        for c in range(box[2], box[3] + 1):
+            if work.mask[r * row + c]:
+                out[bit >> 3] |= np.uint8(128 >> (bit & 7))
+            bit += 1
+    return size
+
+
+@njit(cache=True, nogil=True)
+def metric_area(views: Views, t: int, node: int) -> float:
+    """Return the area of a node as the camera faces it, square metres."""
+    total, row = 0.0, views.surface.shape[2]
+    for i in range(views.start[t, views.first[t, node]], views.start[t, views.end[t, node]]):
+        pixel = views.pixels[t, i]
+        z = views.surface[t, pixel // row, pixel % row]
+        total += z * z
+    return total / (views.intrinsics[t, 0] * views.intrinsics[t, 1])
+
+
+@njit(cache=True, nogil=True)
+def corrected_node(
+    views: Views, work: Workspace, t: int, positive: np.ndarray, negative: np.ndarray, expected_m2: float
+) -> int:
+    """Return the node around the clicked superpixels that fits the object's size and contradicts its memory least."""
+    parent, first, end = views.parent[t], views.first[t], views.end[t]
+    node = common_node(positive, parent, first, end)
+    best, best_score = node, -1.0
+    while node >= 0:
+        for label in negative:
+            if first[node] <= label < end[node]:
+                return best
+        size = metric_area(views, t, node)
+        fit = min(size, expected_m2) / max(size, expected_m2)
+        against = (work.negative[end[node]] - work.negative[first[node]]) / views.area[t, node]
+        if fit * (1.0 - against) > best_score:
+            best, best_score = node, fit * (1.0 - against)
+        if size > 4.0 * expected_m2:
+            break
+        node = parent[node]
+    return best
