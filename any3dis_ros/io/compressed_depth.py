@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.damage import DamagedImage, check_complete
+from any3dis_ros.io.damage import DamagedImageError, check_complete
 
 _HEADER = struct.Struct("<iff")
 _SIZE = struct.Struct("<II")
@@ -30,7 +30,7 @@ def decode(encoding: str, codec: str, data: NDArray[np.uint8]) -> NDArray[np.uin
         data: header and payload.
 
     Raises:
-        DamagedImage: the data is cut short or corrupt.
+        DamagedImageError: the data is cut short or corrupt.
         InputError: an encoding or a codec that is not known.
     """
     if codec not in ("png", "rvl"):
@@ -38,8 +38,8 @@ def decode(encoding: str, codec: str, data: NDArray[np.uint8]) -> NDArray[np.uin
     if encoding not in ("16UC1", "32FC1", "mono16"):
         raise InputError(f"depth encoding '{encoding}' is not metric; expected 16UC1 or 32FC1")
     if len(data) <= _HEADER.size:
-        raise DamagedImage(f"{len(data)} bytes hold no compressed depth")
-    _, a, b = _HEADER.unpack_from(data)
+        raise DamagedImageError(f"{len(data)} bytes hold no compressed depth")
+    _, a, b = _HEADER.unpack(data[: _HEADER.size].tobytes())
     stored = unpack_png(data[_HEADER.size :]) if codec == "png" else unpack_rvl(data[_HEADER.size :])
     if encoding != "32FC1":
         return stored
@@ -55,36 +55,36 @@ def unpack_png(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
     try:
         image = cv2.imdecode(np.ascontiguousarray(data), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise DamagedImage(str(error)) from error
+        raise DamagedImageError(str(error)) from error
     if image is None:
-        raise DamagedImage("the PNG cannot be decoded")
+        raise DamagedImageError("the PNG cannot be decoded")
     if image.dtype != np.uint16 or image.ndim != 2:
-        raise DamagedImage(f"the PNG holds {image.dtype} {image.shape}; expected one 16-bit channel")
+        raise DamagedImageError(f"the PNG holds {image.dtype} {image.shape}; expected one 16-bit channel")
     return np.asarray(image, np.uint16)
 
 
 def unpack_rvl(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
     """Decode width and height (uint32) and RVL words (Wilson 2017) to H×W uint16."""
     if len(data) < _SIZE.size:
-        raise DamagedImage("RVL data without a size")
-    width, height = _SIZE.unpack_from(data)
+        raise DamagedImageError("RVL data without a size")
+    width, height = _SIZE.unpack(data[: _SIZE.size].tobytes())
     body = data[_SIZE.size :]
     if width * height == 0 or width * height > _MAX_PIXELS:
-        raise DamagedImage(f"RVL data of {len(data)} bytes claims {width}×{height} pixels")
+        raise DamagedImageError(f"RVL data of {len(data)} bytes claims {width}×{height} pixels")
     words = np.frombuffer(body.tobytes()[: len(body) // 4 * 4], "<u4")
     pixels, complete = _unpack_words(words, width * height)
     if not complete:
-        raise DamagedImage("RVL data ends early")
+        raise DamagedImageError("RVL data ends early")
     return np.asarray(pixels.reshape(height, width), np.uint16)
 
 
 @njit(cache=True, nogil=True)
-def _read_number(words: NDArray[np.uint32], at: int) -> tuple[int, int]:
+def _read_number(words: NDArray[np.uint32], at: int) -> tuple[np.int64, int]:
     """Read the variable-length number at nibble `at`: three bits a nibble, low first, the top bit says more follow.
 
     Returns the number and the next nibble, or -1 and `at` where the words end.
     """
-    value, shift = 0, 0
+    value, shift = np.int64(0), 0
     while at < 8 * len(words) and shift <= 30:
         nibble = (np.int64(words[at // 8]) >> (28 - 4 * (at % 8))) & 15
         at += 1
@@ -92,14 +92,14 @@ def _read_number(words: NDArray[np.uint32], at: int) -> tuple[int, int]:
         shift += 3
         if nibble < 8:
             return value, at
-    return -1, at
+    return np.int64(-1), at
 
 
 @njit(cache=True, nogil=True)
 def _unpack_words(words: NDArray[np.uint32], count: int) -> tuple[NDArray[np.uint16], bool]:
     """Alternate runs of zeros and runs of zigzag differences to the last valid pixel."""
     pixels = np.zeros(count, np.uint16)
-    filled, at, previous = 0, 0, 0
+    filled, at, previous = np.int64(0), 0, np.int64(0)
     while filled < count:
         zeros, at = _read_number(words, at)
         if zeros < 0 or filled + zeros > count:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
 from any3dis_ros.io import compressed_depth
-from any3dis_ros.io.damage import DamagedImage, check_complete
+from any3dis_ros.io.damage import DamagedImageError, check_complete
 
 _COLOR = {"rgb8": (3, None), "bgr8": (3, cv2.COLOR_BGR2RGB), "8UC3": (3, cv2.COLOR_BGR2RGB)}
 _COLOR |= {"rgba8": (4, cv2.COLOR_RGBA2RGB), "bgra8": (4, cv2.COLOR_BGRA2RGB), "8UC4": (4, cv2.COLOR_BGRA2RGB)}
@@ -46,9 +46,9 @@ def color_from_compressed(data: NDArray[np.uint8] | bytes) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise DamagedImage(str(error)) from error
+        raise DamagedImageError(str(error)) from error
     if image is None:
-        raise DamagedImage("the image cannot be decoded")
+        raise DamagedImageError("the image cannot be decoded")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -81,7 +81,7 @@ def depth_from_compressed(image_format: str, data: NDArray[np.uint8] | bytes) ->
 
 
 def to_millimetres(depth: NDArray[np.uint16] | NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Return uint16 millimetres of uint16 millimetres or of float metres; what is not in 0.001 to 65.535 m becomes 0."""
+    """Return uint16 millimetres of uint16 millimetres or float metres; all but 0.001 to 65.535 m becomes 0."""
     if depth.dtype.kind != "f":
         return depth.astype(np.uint16)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -97,7 +97,7 @@ def _rows(
     used = width * bytes_per_pixel
     step = step or used
     if width < 1 or height < 1 or step < used or len(raw) < step * (height - 1) + used:
-        raise DamagedImage(f"{len(raw)} bytes for {width}×{height} pixels with a row step of {step}")
+        raise DamagedImageError(f"{len(raw)} bytes for {width}×{height} pixels with a row step of {step}")
     if len(raw) < step * height:  # the padding of the last row may be missing
         raw = np.concatenate([raw, np.zeros(step * height - len(raw), np.uint8)])
     return raw[: step * height].reshape(height, step)[:, :used]

@@ -76,10 +76,11 @@ class Collector:
         self._buffer.skip()
         return False
 
-    def leave_out(self, reason: str, example: str, count: int = 1) -> None:
+    def leave_out(self, reason: str, example: str = "", count: int = 1) -> None:
         """Count what is left out, which takes no turn of the stride; the first example is kept for the message."""
         self.counts[reason] += count
-        self._example.setdefault(reason, example)
+        if example:
+            self._example.setdefault(reason, f" ({example})")
 
     def add(self, frame: Frame) -> None:
         """Offer a frame; one whose depth is zero everywhere is left out."""
@@ -94,11 +95,11 @@ class Collector:
         Raises:
             InputError: no frame is left.
         """
-        told = [f"{n} × {reason} ({self._example[reason]})" for reason, n in self.counts.most_common()]
+        told = [f"{n} × {reason}{self._example.get(reason, '')}" for reason, n in self.counts.most_common()]
         if not len(self._buffer):
             reasons = "; ".join(told) or "it holds no frame"
             raise InputError(f"{self._source} gives no usable frame: {reasons}")
         if told:
-            log.warning("%s: left out %s", self._source, "; ".join(told))
+            log.warning("%s: %s", self._source, "; ".join(told))
         frames = self._buffer.frames
         return Recording(frames, dict(self.counts), f"{len(frames)} keyframes of {description}")

@@ -1,7 +1,8 @@
-"""Depth seen from the colour camera: a z-buffer of splatted depth pixels."""
+"""Depth on the grid of another camera: resampled where the centres agree, else a z-buffer of splatted pixels."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -9,6 +10,45 @@ from numpy.typing import NDArray
 from any3dis_ros.scene.frames import Camera
 
 _MAX_SPLAT_PX = 8.0  # half a footprint's largest width; a pixel right before the lens must not paint the whole image
+
+
+def on_grid(
+    depth: NDArray[np.uint16], depth_camera: Camera, color_camera: Camera, T_color_depth: NDArray[np.float64]
+) -> NDArray[np.uint16]:
+    """Return H×W uint16 millimetres on the grid of `color_camera` in the way that fits the two cameras.
+
+    Args:
+        depth: H×W uint16, millimetres, 0 = invalid, in the grid of `depth_camera`.
+        depth_camera: intrinsics of `depth`.
+        color_camera: intrinsics of the colour image.
+        T_color_depth: 4×4, depth camera to colour camera, metres.
+    """
+    if np.abs(T_color_depth - np.eye(4)).max() > 1e-6:
+        return register_depth(depth, depth_camera, color_camera, T_color_depth)
+    if depth.shape == (color_camera.height, color_camera.width) and np.allclose(
+        depth_camera.K, color_camera.K, rtol=0, atol=0.01
+    ):
+        return depth
+    return resample_depth(depth, depth_camera, color_camera)
+
+
+def resample_depth(depth: NDArray[np.uint16], depth_camera: Camera, color_camera: Camera) -> NDArray[np.uint16]:
+    """Return H×W uint16 millimetres of the nearest depth pixel in the direction of each pixel of `color_camera`.
+
+    For cameras with one centre and one orientation: there is no parallax, so nothing hides.
+    """
+    H = depth_camera.K @ np.linalg.inv(color_camera.K)
+    size = (color_camera.width, color_camera.height)
+    return np.asarray(
+        cv2.warpPerspective(depth, H, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderValue=0), np.uint16
+    )
+
+
+def reduced(camera: Camera, max_width_px: int) -> Camera:
+    """Return `camera` with at most `max_width_px` columns."""
+    if camera.width <= max_width_px:
+        return camera
+    return camera.resized(max_width_px, max(round(camera.height * max_width_px / camera.width), 1))
 
 
 def register_depth(
@@ -28,7 +68,7 @@ def register_depth(
     out = np.zeros((color_camera.height, color_camera.width), np.uint16)
     _splat(
         depth,
-        np.linalg.inv(depth_camera.K),
+        np.asarray(np.linalg.inv(depth_camera.K), np.float64),
         color_camera.K,
         np.ascontiguousarray(T_color_depth[:3, :3], dtype=np.float64),
         np.ascontiguousarray(T_color_depth[:3, 3] * 1000.0),

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.damage import DamagedImage, check_complete
+from any3dis_ros.io.damage import DamagedImageError, check_complete
 from any3dis_ros.io.recording import Collector, ReadOptions, Recording
+from any3dis_ros.io.registration import on_grid, reduced
 from any3dis_ros.progress import Progress
 from any3dis_ros.scene.frames import Camera, Frame, check_pose
 
@@ -47,23 +49,26 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
         name = colors[key].stem
         try:
             T_map_camera = _read_pose(poses.get(key))
-        except _NoPose as error:
+        except _PoseError as error:
             collector.leave_out(error.reason, f"frame {name}")
             continue
         try:
             color, depth = read_color(colors[key]), read_depth(depths[key])
-        except DamagedImage as error:
+        except DamagedImageError as error:
             collector.leave_out("damaged image", str(error))
             continue
         if camera is None:
             camera = _camera(path, color.shape[:2], depth.shape, options)
         if depth.shape != (camera.height, camera.width):
-            size = f"{depth.shape[1]}×{depth.shape[0]}, others {camera.width}×{camera.height}"
-            collector.leave_out("depth of another size", f"{depths[key].name}: {size}")
+            sizes = f"{depth.shape[1]}×{depth.shape[0]}, others {camera.width}×{camera.height}"
+            collector.leave_out("depth of another size", f"{depths[key].name}: {sizes}")
             continue
-        if color.shape[:2] != depth.shape:
-            color = np.asarray(cv2.resize(color, depth.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
-        collector.add(Frame(key[0] * _PERIOD_NS, color, depth, camera, T_map_camera, name))
+        kept = reduced(camera, options.input.max_width_px)
+        if color.shape[:2] != (kept.height, kept.width):
+            size = (kept.width, kept.height)
+            color = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA), np.uint8)
+        depth = on_grid(depth, camera, kept, np.eye(4))
+        collector.add(Frame(key[0] * _PERIOD_NS, color, depth, kept, T_map_camera, name))
     progress("read", len(common), len(common))
     return collector.finish(f"{len(common)} frames in the folder {path}")
 
@@ -81,7 +86,7 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
     return np.asarray(image, np.uint16)
 
 
-class _NoPose(ValueError):
+class _PoseError(ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -89,17 +94,17 @@ class _NoPose(ValueError):
 
 def _read_pose(path: Path | None) -> NDArray[np.float64]:
     if path is None:
-        raise _NoPose("pose missing")
+        raise _PoseError("pose missing")
     try:
         T = np.array(path.read_text().split(), np.float64).reshape(4, 4)
     except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
-        raise _NoPose("pose unreadable") from None
+        raise _PoseError("pose unreadable") from None
     if not np.isfinite(T).all():
-        raise _NoPose("pose not finite (tracking lost)")
+        raise _PoseError("pose not finite (tracking lost)")
     try:
         check_pose(T, path.name)
     except InputError:
-        raise _NoPose("pose not rigid") from None
+        raise _PoseError("pose not rigid") from None
     return T
 
 
@@ -155,16 +160,16 @@ def _key(stem: str) -> tuple[int, str]:
     return (int(digits[-1]) if digits else 0, "" if stem.isdigit() else stem)
 
 
-def _decode(path: Path, flags: int) -> NDArray[np.generic]:
+def _decode(path: Path, flags: int) -> MatLike:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DamagedImage(f"{path.name}: {error.strerror}") from error
+        raise DamagedImageError(f"{path.name}: {error.strerror}") from error
     try:
         check_complete(data)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (DamagedImage, cv2.error) as error:
-        raise DamagedImage(f"{path.parent.name}/{path.name}: {error}") from error
+    except (DamagedImageError, cv2.error) as error:
+        raise DamagedImageError(f"{path.parent.name}/{path.name}: {error}") from error
     if image is None:
-        raise DamagedImage(f"{path.parent.name}/{path.name} cannot be decoded")
-    return np.asarray(image)
+        raise DamagedImageError(f"{path.parent.name}/{path.name} cannot be decoded")
+    return image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,14 @@ class TransformTree:
         edge.table = None
         return True
 
+    def forget(self, parent: str, child: str) -> None:
+        """Drop the samples of one moving transform."""
+        parents = self._parents.get(child, {})
+        if parent in parents and not parents[parent].static:
+            del parents[parent]
+            if not parents:
+                del self._parents[child]
+
     def lookup(self, target: str, source: str, stamp_ns: int) -> NDArray[np.float64]:
         """Return 4×4 ``T_target_source`` at `stamp_ns`.
 
@@ -97,10 +106,8 @@ class TransformTree:
         up_source, up_target = self.ancestors(source, stamp_ns), self.ancestors(target, stamp_ns)
         common = next((f for f in up_source if f in up_target), None)
         if common is None:
-            raise TransformError(
-                "frames not connected",
-                f"no chain of transforms connects '{target}' (root '{up_target[-1]}') to '{source}' (root '{up_source[-1]}')",
-            )
+            roots = f"their roots are '{up_target[-1]}' and '{up_source[-1]}'"
+            raise TransformError("frames not connected", f"no transforms connect '{target}' to '{source}': {roots}")
         T_common_source = self._climb(up_source[: up_source.index(common) + 1], stamp_ns)
         T_common_target = self._climb(up_target[: up_target.index(common) + 1], stamp_ns)
         return invert(T_common_target) @ T_common_source
@@ -117,7 +124,7 @@ class TransformTree:
 
     def is_static(self, chain: list[str]) -> bool:
         """Return whether every transform along `chain` (child first) is static."""
-        return all(self._parents[child][parent].static for child, parent in zip(chain, chain[1:], strict=False))
+        return all(self._parents[child][parent].static for child, parent in pairwise(chain))
 
     def _parent_at(self, parents: dict[str, _Edge], stamp_ns: int | None) -> str:
         if stamp_ns is not None and len(parents) > 1:
@@ -130,7 +137,7 @@ class TransformTree:
     def _climb(self, chain: list[str], stamp_ns: int) -> NDArray[np.float64]:
         """Return ``T_last_first`` of a chain of children and their parents."""
         T = np.eye(4)
-        for child, parent in zip(chain, chain[1:], strict=False):
+        for child, parent in pairwise(chain):
             T = self._at(child, parent, stamp_ns) @ T
         return T
 
@@ -160,7 +167,7 @@ class TransformTree:
 
 
 def interpolate(a: NDArray[np.float64], b: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return the transform `share` of the way from `a` to `b`, both x y z qx qy qz qw: linear and slerp (Shoemake 1985)."""
+    """Return x y z qx qy qz qw, `share` of the way from `a` to `b`: linear, and slerp (Shoemake 1985)."""
     out = (1 - share) * a + share * b
     p, q = a[3:], b[3:]
     dot = float(p @ q)
