@@ -74,7 +74,7 @@ class Parameter:
 def parameters(section: type[Section], prefix: str = "") -> Iterator[Parameter]:
     """Yield every parameter by its dotted name, in the order of declaration."""
     hints = get_type_hints(section)
-    for f in dataclasses.fields(section):
+    for f in dataclasses.fields(section):  # type: ignore[arg-type]
         if dataclasses.is_dataclass(hints[f.name]):
             yield from parameters(hints[f.name], f"{prefix}{f.name}.")
         else:
@@ -116,7 +116,7 @@ def from_yaml(path: Path, base: S) -> S:
 
 def to_dict(section: Section) -> dict[str, Any]:
     """Return the nested dictionary of all values."""
-    return dataclasses.asdict(section)  # type: ignore[call-overload, no-any-return]
+    return dataclasses.asdict(section)  # type: ignore[call-overload]
 
 
 def to_yaml(section: type[Section]) -> str:

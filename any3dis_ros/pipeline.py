@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import Config
+from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Progress, silent
 from any3dis_ros.proposals.lifting import Counts, lift
@@ -48,18 +51,18 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         progress("superpoints", 0, 1)
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
         superpoint = compute_superpoints(cloud, config.superpoints, viewpoints)
-        centroid, size = centroids(cloud.points, superpoint)
         progress("superpoints", 1, 1)
     with clock("visibility"):
-        visible = compute_visibility(cloud.points, superpoint, scene.frames, config.visibility, progress)
-        seen = visible.seen()
+        views = see(scene, superpoint, config, progress)
     with clock("features"):
         session = tracker.open(scene.frames, progress)
     try:
-        proposals, counted = find_proposals(session, tracker.policy, visible, seen, centroid, config, progress, clock)
+        tracked = [p for _, _, p in propose(session, tracker.policy, views, config, progress, clock)]
     finally:
         session.close()
     with clock("merging"):
+        proposals = [p for p in tracked if p is not None]
+        size = views.visible.size
         progress("merging", 0, 1, len(proposals))
         ranked = [proposals[q] for q in rank(proposals, size, config.merging)]
         label = exclusive_labels(ranked, len(size))
@@ -78,72 +81,93 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
             "keyframes": len(scene.frames),
             "points": len(cloud),
             "superpoints": len(size),
-            **counted,
+            "tracks": len(tracked),
+            "raw_proposals": len(proposals),
             "proposals": len(ranked),
             "seconds": clock.seconds,
         },
     )
 
 
-def find_proposals(
-    session: TrackingSession,
-    policy: PromptPolicy,
-    visible: Visibility,
-    seen: NDArray[np.int32],
-    centroid: NDArray[np.float64],
-    config: Config,
-    progress: Progress,
-    clock: Clock,
-) -> tuple[list[Proposal], dict[str, int]]:
+@dataclass(frozen=True)
+class Views:
+    """What geometry knows before any mask: who sees what.
+
+    Attributes:
+        visible: visible map points of every keyframe.
+        seen: T×L int32, visible points of each superpoint.
+        psi: T×L float32, how well each keyframe suits each superpoint as pivot view.
+        centroid: L×3, metres, map frame.
+    """
+
+    visible: Visibility
+    seen: NDArray[np.int32]
+    psi: NDArray[np.float32]
+    centroid: NDArray[np.float64]
+
+
+def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: Progress = silent) -> Views:
+    """Work out which keyframe sees which superpoint, and how well."""
+    visible = compute_visibility(scene.cloud.points, superpoint, scene.frames, config.visibility, progress)
+    if not len(visible.point):
+        raise InputError(
+            "no keyframe's depth agrees with the map; check that map, poses and depth share one frame and one unit"
+        )
+    seen = visible.seen()
+    centroid, size = centroids(scene.cloud.points, superpoint)
+    return Views(visible, seen, view_scores(seen, size, centroid, config.seeding), centroid)
+
+
+def propose(
+    session: TrackingSession, policy: PromptPolicy, views: Views, config: Config, progress: Progress, clock: Clock
+) -> Iterator[tuple[MaskTrack, Counts, Proposal | None]]:
     """Sample, prompt, track, lift and refine until no superpoint is free (paper, Sec. 3.1-3.2).
 
-    Returns:
-        All proposals, redundant ones included, and what was counted on the way.
+    Yields:
+        Every track with its counts and its proposal, None where no superpoint agrees with it; proposals are redundant.
     """
-    free = np.ones(len(visible.size), bool)
-    psi = view_scores(seen, visible.size, centroid, config.seeding)
-    proposals: list[Proposal] = []
+    free = np.ones(len(views.visible.size), bool)
     known: set[int] = set()
-    rounds = seeds_used = 0
+    found_so_far = 0
     began = time.monotonic()
-    while rounds < config.iteration.max_rounds and time.monotonic() - began < config.iteration.max_seconds:
-        seeds = choose_seeds(free, seen, centroid, config.seeding)
+    for round_ in range(1, config.iteration.max_rounds + 1):
+        seeds = choose_seeds(free, views.seen, views.centroid, config.seeding)
         if not len(seeds):
+            return
+        if time.monotonic() - began > config.iteration.max_seconds:
             break
-        rounds += 1
-        seeds_used += len(seeds)
         free[seeds] = False  # a seed that fails is consumed, so that the loop ends
         with clock("prompting"):
-            found = prompt_seeds(session, policy, seeds, psi, visible, known, config)
-        tracks = clock.timed("tracking", follow(session, found, visible, seen, config.seeding))
-        for done, track in enumerate(tracks):
-            progress(f"tracking, round {rounds}", done, len(found), len(proposals))
+            found = prompt_seeds(session, policy, seeds, views, known, config)
+        stage = f"tracking, round {round_}"
+        tracks = follow(session, found, views.visible, views.seen, config.seeding)
+        for done, track in enumerate(clock.timed("tracking", tracks)):
+            progress(stage, done, len(found), found_so_far)
             with clock("lifting"):
-                counts = lift(track, visible, seen)
+                counts = lift(track, views.visible, views.seen)
             with clock("refinement"):
                 proposal = to_proposal(track, counts, config)
             if proposal is not None:
-                proposals.append(proposal)
+                found_so_far += 1
                 free[proposal.superpoints] = False
-        progress(f"tracking, round {rounds}", len(found), len(found), len(proposals))
+            yield track, counts, proposal
+        progress(stage, len(found), len(found), found_so_far)
         session.drop([c.prompted.object_id for c in found])
-    else:
-        log.warning("stopped after %d rounds with superpoints still free (iteration.max_rounds, max_seconds)", rounds)
-    return proposals, {"rounds": rounds, "seeds": seeds_used, "tracks": len(known), "raw_proposals": len(proposals)}
+    if len(choose_seeds(free, views.seen, views.centroid, config.seeding)):
+        log.warning("stopped with superpoints still free (iteration.max_rounds, iteration.max_seconds)")
 
 
 def prompt_seeds(
     session: TrackingSession,
     policy: PromptPolicy,
     seeds: NDArray[np.int64],
-    psi: NDArray[np.float32],
-    visible: Visibility,
+    views: Views,
     known: set[int],
     config: Config,
 ) -> list[Candidate]:
     """Prompt each seed in its pivot views and return the objects that are new (their handles are added to `known`)."""
-    asked = [(int(seed), int(view)) for seed in seeds for view in pivot_views(psi, seed, policy.pivot_views)]
-    prompts = [seed_prompt(visible, seed, view, config.seeding) for seed, view in asked]
+    asked = [(int(seed), int(view)) for seed in seeds for view in pivot_views(views.psi, seed, policy.pivot_views)]
+    prompts = [seed_prompt(views.visible, seed, view, config.seeding) for seed, view in asked]
     found = []
     for (seed, _), answers in zip(asked, session.prompt(prompts, policy.masks_per_prompt), strict=True):
         for prompted in answers:

@@ -93,7 +93,7 @@ def robust_exact(counts: Counts, _: RefinementConfig) -> Theta:
     """
     views = counts.run
     theta = weights(counts, views) > 0
-    for _ in range(_CONSENSUS_ROUNDS):
+    for _round in range(_CONSENSUS_ROUNDS):
         agreeing = counts.run & (view_iou(counts, theta) >= _CONSENSUS_IOU)
         agreeing[counts.pivot] = True
         if (agreeing == views).all():
