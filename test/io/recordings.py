@@ -9,7 +9,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
@@ -193,22 +192,6 @@ def whole_bag(count: int = 6, ros1: bool = False) -> BagSpec:
     return spec
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A sound ScanNet-style folder of 12 frames: frame n at x = n / 10 metres."""
-    root = tmp_path / "scene"
-    for name in ("color", "depth", "pose", "intrinsic"):
-        (root / name).mkdir(parents=True)
-    for n in range(12):
-        write_frame(root, n)
-    fx, fy, cx, cy = K
-    matrix = np.eye(4)
-    matrix[:2, :3] = (fx, 0, cx), (0, fy, cy)
-    for name in ("color", "depth"):
-        np.savetxt(root / "intrinsic" / f"intrinsic_{name}.txt", matrix)
-    return root
-
-
 def write_frame(root: Path, n: int, color: np.ndarray | None = None, depth: np.ndarray | None = None) -> None:
     pose = np.eye(4)
     pose[0, 3] = n / 10
@@ -216,3 +199,17 @@ def write_frame(root: Path, n: int, color: np.ndarray | None = None, depth: np.n
     color = color_image(n) if color is None else color
     cv2.imwrite(str(root / "color" / f"{n}.png"), np.ascontiguousarray(color[..., ::-1]))
     cv2.imwrite(str(root / "depth" / f"{n}.png"), depth_image(n) if depth is None else depth)
+
+
+def write_folder(root: Path, count: int = 12) -> Path:
+    """Write a sound ScanNet-style folder: frame n at x = n / 10 metres."""
+    for name in ("color", "depth", "pose", "intrinsic"):
+        (root / name).mkdir(parents=True)
+    for n in range(count):
+        write_frame(root, n)
+    fx, fy, cx, cy = K
+    matrix = np.eye(4)
+    matrix[:2, :3] = (fx, 0, cx), (0, fy, cy)
+    for name in ("color", "depth"):
+        np.savetxt(root / "intrinsic" / f"intrinsic_{name}.txt", matrix)
+    return root
