@@ -18,13 +18,13 @@ import numpy as np
 from any3dis_ros.config import Config, EvaluationConfig, MergingConfig
 from any3dis_ros.objects.evaluation import evaluate_scenes
 from any3dis_ros.objects.overlap import SceneOverlap
-from any3dis_ros.pipeline import prompt_seeds, to_proposal
-from any3dis_ros.proposals.lifting import Counts, lift
+from any3dis_ros.pipeline import propose, to_proposal
+from any3dis_ros.progress import Clock, silent
+from any3dis_ros.proposals.lifting import Counts
 from any3dis_ros.proposals.merging import Proposal, membership, rank
 from any3dis_ros.proposals.refinement import STRATEGIES
 from any3dis_ros.tracking.base import MaskTracker
-from any3dis_ros.tracking.following import MaskTrack, follow
-from any3dis_ros.tracking.seeding import choose_seeds, view_scores
+from any3dis_ros.tracking.following import MaskTrack
 from benchmarks import scenes, tables
 from benchmarks.prepared import CLOUDS, Prepared, prepare
 from benchmarks.simulated_tracks import SimulatedTracker
@@ -55,21 +55,9 @@ class Case:
 
 def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> list[tuple[MaskTrack, Counts]]:
     """Return every track of the pipeline's rounds, lifted; the configured strategy decides what stays free for them."""
-    free = np.ones(len(prepared.size), bool)
-    psi = view_scores(prepared.seen, prepared.size, prepared.centroid, config.seeding)
     session = tracker.open(prepared.scene.frames)
-    pool: list[tuple[MaskTrack, Counts]] = []
-    known: set[int] = set()
-    for _ in range(config.iteration.max_rounds):
-        seeds = choose_seeds(free, prepared.seen, prepared.centroid, config.seeding)
-        free[seeds] = False
-        found = prompt_seeds(session, tracker.policy, seeds, psi, prepared.visible, known, config)
-        for track in follow(session, found, prepared.visible, prepared.seen, config.seeding):
-            counts = lift(track, prepared.visible, prepared.seen)
-            pool.append((track, counts))
-            proposal = to_proposal(track, counts, config)
-            if proposal is not None:
-                free[proposal.superpoints] = False
+    found = propose(session, tracker.policy, prepared.views, config, silent, Clock())
+    pool = [(track, counts) for track, counts, _ in found]
     session.close()
     return pool
 

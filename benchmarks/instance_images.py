@@ -55,7 +55,7 @@ class InstanceImages:
         area: T×M int64, pixels of each instance in each keyframe.
     """
 
-    def __init__(self, frames: Sequence[Frame], images: Sequence[NDArray[np.int32]], things: NDArray[np.int32]) -> None:
+    def __init__(self, frames: Sequence[Frame], images: Sequence[NDArray[np.int32]], things: NDArray[np.int64]) -> None:
         count = max(int(max((i.max() for i in images), default=0)), int(things.max(initial=0))) + 1
         self.frames = frames
         self.images = images

@@ -101,7 +101,7 @@ class SimulatedTracker:
         """Look up the instance images of the keyframes by name."""
         images = [self._scene.instance_images[f.name] for f in frames]
         progress("features", len(frames), len(frames))
-        return SimulatedSession(InstanceImages(frames, images, self._scene.truth.things), self._model, self._seed)
+        return SimulatedSession(InstanceImages(frames, images, self._scene.truth.valid_ids), self._model, self._seed)
 
 
 class SimulatedSession:

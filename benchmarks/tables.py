@@ -20,6 +20,14 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(head), rule, *map(line, rows)])
 
 
+def cell(name: str, value: object) -> str:
+    """Return a value as a table shows it: shares (AP, recall, precision) in percent, seconds and ratios short."""
+    if not isinstance(value, float):
+        return str(value)
+    share = name.startswith(("ap", "rc", "precision")) or name.endswith(("_ap", "_ap50"))
+    return f"{100 * value:.1f}" if share else f"{value:.2f}"
+
+
 def keep(name: str, text: str, rows: Sequence[Mapping[str, object]], folder: Path = RESULTS) -> None:
     """Print `text` and write `<name>.md`, and `<name>.csv` of `rows` (all with the same columns)."""
     print(text)

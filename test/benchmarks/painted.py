@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from any3dis_ros.objects.overlap import GroundTruth
 from any3dis_ros.scene.frames import Camera, Frame
-from benchmarks.scenes import BenchmarkScene, GroundTruth
+from any3dis_ros.scene.mapping import MapCloud
+from benchmarks.scenes import BenchmarkScene
 
 H, W, FRAMES = 96, 128, 40
 
@@ -17,15 +19,11 @@ def make_scene(images: list[np.ndarray], things: list[int], name: str = "blocks"
     color, depth = np.zeros((h, w, 3), np.uint8), np.full((h, w), 1000, np.uint16)
     frames = tuple(Frame(t, color, depth, camera, np.eye(4), str(t)) for t in range(len(images)))
     ids = np.unique(images)
-    truth = GroundTruth(
-        np.zeros((len(ids), 3), np.float32),
-        np.zeros((len(ids), 3), np.uint8),
-        ids.astype(np.int32),
-        np.array(things, np.int32),
-    )
-    return BenchmarkScene(
-        name, frames, {f.name: i.astype(np.int32) for f, i in zip(frames, images, strict=True)}, truth
-    )
+    points = np.zeros((len(ids), 3), np.float32)
+    truth = GroundTruth(points, ids.astype(np.int32), np.array(things, np.int64))
+    by_name = {f.name: i.astype(np.int32) for f, i in zip(frames, images, strict=True)}
+    exact = MapCloud(points, np.zeros((len(ids), 3), np.uint8))
+    return BenchmarkScene(name, frames, by_name, truth, exact)
 
 
 def blocks_scene() -> BenchmarkScene:
