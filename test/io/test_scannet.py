@@ -186,7 +186,7 @@ def test_eight_bit_depth(folder):
 @pytest.mark.parametrize("text", ["1 2 3", "a b c"])
 def test_unreadable_intrinsics(folder, text):
     (folder / "intrinsic" / "intrinsic_depth.txt").write_text(text)
-    with pytest.raises(InputError, match="intrinsic_depth.txt"):
+    with pytest.raises(InputError, match=r"intrinsic_depth\.txt"):
         read_scene(folder)
 
 

@@ -59,7 +59,7 @@ def test_transforms_of_the_old_time_after_the_jump_are_forgotten():
     timeline.add_transform("map", "base", 5 * SECOND, (1, 0, 0), IDENTITY)  # a straggler
     drive(timeline, SECOND + STEP, 3 * SECOND, 7.0)
     tree = timeline.epochs[1].tree
-    assert tree.lookup("map", "base", 2 * SECOND + 5)[0, 3] == 7
+    assert tree.lookup("map", "base", 2 * SECOND + 5)[0, 3] == pytest.approx(7)
     with pytest.raises(TransformError):
         tree.lookup("map", "base", 4 * SECOND)
 
@@ -75,7 +75,7 @@ def test_future_dated_transforms_are_no_jump():
 def test_stamps_seen_before_are_counted_once_each():
     timeline = new_timeline()
     drive(timeline, 0, 2 * SECOND, 1.0)
-    timeline.add_image("depth", STEP, 0)
+    timeline.add_image("depth", 2 * SECOND - STEP, 0)
     assert timeline.counts == {"depth stamp duplicated": 1}
     assert len(timeline.epochs[0].depth.stamps) == 20
 
