@@ -90,7 +90,10 @@ class Mapper:
             return
         depth = o3d.t.geometry.Image(o3d.core.Tensor(np.where(in_range, millimetres, 0).astype(np.uint16)))
         color = o3d.t.geometry.Image(o3d.core.Tensor(np.ascontiguousarray(frame.color)))
-        K = o3d.core.Tensor(frame.camera.K)
+        # Open3D truncates projections to pixels: with centres at integers that is half a pixel off, 2 mm on a VGA floor
+        K = frame.camera.K.copy()
+        K[:2, 2] += 0.5
+        K = o3d.core.Tensor(K)
         T = o3d.core.Tensor(frame.T_camera_map)
         blocks = self._grid.compute_unique_block_coordinates(depth, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
         self._grid.integrate(blocks, depth, color, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
@@ -160,8 +163,11 @@ def voxel_size(frames: Sequence[Frame], config: MapConfig) -> float:
 def voxel_average(
     points: NDArray[np.floating], values: NDArray[np.floating], size: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average points (N×3, metres) and their values (N×C) within cubic voxels of `size` metres, sorted by voxel."""
-    cell = np.floor(points.astype(np.float64) / size).astype(np.int64)
+    """Average points (N×3, metres) and their values (N×C) within cubic voxels of `size` metres, sorted by voxel.
+
+    Voxels are centred at multiples of `size`: a floor at z = 0 then falls into one layer of them, not into two.
+    """
+    cell = np.floor(points.astype(np.float64) / size + 0.5).astype(np.int64)
     cell -= cell.min(0)
     extent = cell.max(0) + 1
     key = (cell[:, 0] * extent[1] + cell[:, 1]) * extent[2] + cell[:, 2]

@@ -15,7 +15,7 @@ def make_tracker(config: TrackerConfig) -> MaskTracker:
     """
     if config.engine == "sam2" or (config.engine == "auto" and config.checkpoint):
         raise InputError(
-            "the SAM 2 engine is not part of this version; leave tracker.checkpoint empty and tracker.engine at geometric"
+            "this version has no SAM 2 engine; leave tracker.checkpoint empty and tracker.engine at geometric"
         )
     from any3dis_ros.tracking.geometric import GeometricTracker
 

@@ -1,0 +1,213 @@
+"""The command line: `any3dis segment`, `any3dis evaluate`, `any3dis config`.
+
+Exit status: 0 done, 1 a defect, 2 input or configuration that can be mended, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from any3dis_ros import __version__
+from any3dis_ros.config import Config, EvaluationConfig
+from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.parameters import from_mapping, from_yaml, to_yaml
+
+log = logging.getLogger("any3dis_ros")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    options = _parser().parse_args(arguments)
+    level = logging.DEBUG if options.debug else logging.ERROR if options.quiet else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    log.setLevel(level)
+    try:
+        options.run(options)
+    except (InputError, Cancelled) as error:
+        return _failed(options.debug, str(error), 2)
+    except KeyboardInterrupt:
+        return _failed(options.debug, "interrupted; nothing was written", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        return 0
+    except Exception as error:
+        return _failed(
+            options.debug, f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1
+        )
+    return 0
+
+
+def segment_command(options: argparse.Namespace) -> None:
+    """Segment a recording and write the results."""
+    from any3dis_ros.io.cloud import read_cloud
+    from any3dis_ros.io.recording import ReadOptions
+    from any3dis_ros.io.results import check_writable, write_results
+    from any3dis_ros.io.scenes import read_scene
+    from any3dis_ros.objects.report import write_report
+    from any3dis_ros.pipeline import segment
+    from any3dis_ros.progress import Clock
+    from any3dis_ros.scene.mapping import Scene, fuse
+    from any3dis_ros.terminal import Bars, instance_table
+    from any3dis_ros.tracking.engines import make_tracker
+
+    config = configuration(options)
+    check_writable(options.output)
+    tracker = make_tracker(config.tracker)
+    read = ReadOptions(
+        color_topic=options.color_topic,
+        depth_topic=options.depth_topic,
+        camera_info_topic=options.camera_info_topic,
+        depth_info_topic=options.depth_info_topic,
+        global_frame=options.global_frame,
+        camera_frame=options.camera_frame,
+        intrinsics=tuple(options.intrinsics) if options.intrinsics else None,
+        stride=options.stride,
+        input=config.input,
+    )
+    bars = Bars(options.quiet)
+    clock = Clock()
+    began = time.monotonic()
+    try:
+        with clock("reading"):
+            recording = read_scene(options.input, read, config.keyframes, bars)
+        with clock("map"):
+            cloud = read_cloud(options.map, config.map.max_points) if options.map else fuse(recording.frames, config.map, bars)
+        instances = segment(Scene(recording.frames, cloud), tracker, config, bars)
+        statistics = {
+            **instances.statistics,
+            "source": recording.description,
+            "left_out": recording.counts,
+            "seconds": {**clock.seconds, **dict(instances.statistics["seconds"])},  # type: ignore[call-overload]
+        }
+        instances.statistics.update(statistics)
+        bars("writing", 0, 1)
+        write_results(instances, options.output, config, recording.frames, options.input.resolve().stem)
+        report = options.output / "report.html"
+        write_report(report, instances, recording.frames, config, title=options.input.resolve().name)
+        bars("writing", 1, 1)
+    finally:
+        bars.close()
+    if not options.quiet:
+        print(instance_table(instances))
+        print(
+            f"{len(instances.instances)} instances of {recording.description}, "
+            f"{len(cloud)} map points, engine {tracker.name}, {time.monotonic() - began:.1f} s"
+        )
+        print(f"report: {report}")
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    """Score a result against ground truth."""
+    from any3dis_ros.io.ground_truth import load_ground_truth
+    from any3dis_ros.io.results import load_results
+    from any3dis_ros.objects.evaluation import evaluate_instances, format_table
+
+    config = EvaluationConfig(min_points=options.min_points, max_distance_m=options.max_distance)
+    truth = load_ground_truth(options.truth, options.cloud, options.stuff)
+    print(format_table(evaluate_instances(load_results(options.result), truth, config)))
+
+
+def config_command(_: argparse.Namespace) -> None:
+    """Print every parameter with its default."""
+    print(to_yaml(Config), end="")
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """Combine the defaults, the configuration file, and single settings, the later winning."""
+    config = from_yaml(options.config, Config()) if options.config else Config()
+    settings = {}
+    for setting in options.set:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set {setting!r} has no value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01")
+        try:
+            settings[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            settings[name.strip()] = value
+    return from_mapping(settings, config)
+
+
+def _failed(debug: bool, message: str, status: int) -> int:
+    if debug:
+        log.exception("traceback of the error below")
+    print(f"any3dis: {message}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    common.add_argument("--debug", action="store_true", help="print tracebacks and debug messages")
+    parser = argparse.ArgumentParser(
+        prog="any3dis", description="Class-agnostic 3D instance segmentation of posed RGB-D"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    segment = commands.add_parser(
+        "segment",
+        parents=[common],
+        help="segment a ScanNet-style folder or a ROS bag",
+        description="Segment a ScanNet-style folder (color, depth, pose, intrinsic) or a ROS bag "
+        "(rosbag2 folder, .mcap, .db3, ROS 1 .bag) into 3D instances.",
+    )
+    segment.set_defaults(run=segment_command)
+    segment.add_argument("input", type=Path, help="folder or bag")
+    segment.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
+    segment.add_argument("--config", type=Path, help="YAML file of parameters (see `any3dis config`)")
+    segment.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, e.g. map.voxel_size_m=0.01"
+    )
+    segment.add_argument("--map", type=Path, help="map cloud or mesh (PLY, PCD) instead of fusing the keyframes")
+    segment.add_argument("--stride", type=int, help="every n-th frame is a keyframe (default: keyframes.stride)")
+    recording = segment.add_argument_group("recording (what is left out is found in it)")
+    recording.add_argument("--color-topic", default="", help="topic of the colour images")
+    recording.add_argument("--depth-topic", default="", help="topic of the depth images")
+    recording.add_argument("--camera-info-topic", default="", help="topic of the colour camera's intrinsics")
+    recording.add_argument("--depth-info-topic", default="", help="topic of the depth camera's intrinsics")
+    recording.add_argument("--global-frame", default="", help="frame of the map (default: map, odom or world)")
+    recording.add_argument("--camera-frame", default="", help="optical frame of the colour camera")
+    recording.add_argument(
+        "--intrinsics",
+        type=float,
+        nargs=4,
+        metavar=("FX", "FY", "CX", "CY"),
+        help="pixels, where there is no camera_info",
+    )
+
+    evaluate = commands.add_parser(
+        "evaluate", parents=[common], help="score a result against ground truth (ScanNet's AP, class-agnostic)"
+    )
+    evaluate.set_defaults(run=evaluate_command)
+    evaluate.add_argument("result", type=Path, help="result folder or instances.npz")
+    evaluate.add_argument("truth", type=Path, help="scene_gt.npz, a folder holding it, or ScanNet's text with --cloud")
+    evaluate.add_argument("--cloud", type=Path, help="PLY or PCD of the text's points")
+    evaluate.add_argument("--stuff", type=int, nargs="*", default=(), help="labels of the text that are no objects")
+    defaults = EvaluationConfig()
+    evaluate.add_argument(
+        "--min-points",
+        type=int,
+        default=defaults.min_points,
+        help="smaller objects do not count (default: %(default)s)",
+    )
+    evaluate.add_argument(
+        "--max-distance",
+        type=float,
+        default=defaults.max_distance_m,
+        help="metres; ground truth farther from the cloud is unlabelled (default: %(default)s)",
+    )
+
+    config = commands.add_parser("config", parents=[common], help="print every parameter with its default, as YAML")
+    config.set_defaults(run=config_command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
