@@ -109,6 +109,14 @@ class GeometricConfig(Section):
         0.6, "IoU with the evidence above which a view extends the memory", low=0.0, high=1.0
     )
     abstain_agreement: float = param(0.3, "IoU with the evidence under which a view says nothing", low=0.0, high=1.0)
+    unseen_cost: float = param(0.05, "of a pixel on the wrong side: what one that nobody saw costs", low=0.0, high=1.0)
+    contrast_say: float = param(0.3, "how much of a node's score its contrast decides", low=0.0, high=1.0)
+    plausible_share: float = param(
+        0.7, "of the best score; pixels of a larger node that reaches it stay undecided", low=0.0, high=1.0
+    )
+    margin_share: float = param(
+        0.2, "of a mask's width: how far around it the surroundings are learnt", low=0.0, high=1.0
+    )
     min_pixels: float = param(15.0, "pixels of a 320×240 view; less evidence is none", low=1.0)
     min_in_view_share: float = param(
         0.02, "of the object's known points; fewer in the image are none", low=0.0, high=1.0

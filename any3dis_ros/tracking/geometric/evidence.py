@@ -27,6 +27,10 @@ class FollowParams(NamedTuple):
     accept: float
     learn_above: float
     abstain_below: float
+    unseen_cost: float
+    contrast_say: float
+    plausible: float
+    margin: float
     min_pixels: float
     min_in_view: float
 
@@ -137,7 +141,16 @@ def warp(views: Views, work: Workspace, t: int, params: FollowParams) -> tuple[i
 
 
 @njit(cache=True, nogil=True)
-def learn(views: Views, work: Workspace, t: int, box: tuple[int, int, int, int], area: int, weight: float) -> None:
+def learn(
+    views: Views,
+    work: Workspace,
+    t: int,
+    box: tuple[int, int, int, int],
+    area: int,
+    outer: int,
+    weight: float,
+    params: FollowParams,
+) -> None:
     """Teach the memory the mask in `work.mask`: votes for its inside, against its surroundings, none on its outline.
 
     Args:
@@ -146,16 +159,19 @@ def learn(views: Views, work: Workspace, t: int, box: tuple[int, int, int, int],
         t: the view.
         box: first row, last row, first column, last column of the mask.
         area: pixels of the mask.
+        outer: the largest node that may be the object; what lies in it, off the mask, stays undecided.
         weight: of each vote.
+        params: thresholds.
     """
     T = views.T_map_camera[t]
     fx, fy, cx, cy = views.intrinsics[t, 0], views.intrinsics[t, 1], views.intrinsics[t, 2], views.intrinsics[t, 3]
     h, w, row = views.size[t, 0], views.size[t, 1], views.surface.shape[2]
-    margin = int(0.04 * w + 0.4 * np.sqrt(area))
+    first, end = views.first[t, outer], views.end[t, outer]
+    margin = int(params.margin * (0.2 * w + np.sqrt(area)))
     r0, r1 = max(box[0] - margin, 1), min(box[1] + margin, h - 2)
     c0, c1 = max(box[2] - margin, 1), min(box[3] + margin, w - 2)
     stride = max(1, int(np.sqrt(max(r1 - r0, 0) * max(c1 - c0, 0) / LEARN_PIXELS)))
-    mask, depth = work.mask, views.depth[t]
+    mask, depth, labels = work.mask, views.depth[t], views.labels[t]
     for r in range(r0, r1 + 1, stride):
         for c in range(c0, c1 + 1, stride):
             z = depth[r, c]
@@ -164,6 +180,8 @@ def learn(views: Views, work: Workspace, t: int, box: tuple[int, int, int, int],
             p = r * row + c
             cross = mask[p] + mask[p - 1] + mask[p + 1] + mask[p - row] + mask[p + row]
             if 0 < cross < 5:
+                continue
+            if cross == 0 and first <= labels[p] < end:
                 continue
             vote = weight if cross == 5 else -weight
             x, y = (c - cx) / fx * z, (r - cy) / fy * z

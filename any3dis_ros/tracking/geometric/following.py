@@ -15,6 +15,7 @@ from any3dis_ros.tracking.geometric.selection import (
     corrected_node,
     decide,
     erase,
+    largest_plausible,
     metric_area,
     pack,
     paint,
@@ -23,7 +24,7 @@ from any3dis_ros.tracking.geometric.views import Views
 
 NOT_IN_VIEW, FOUND, ABSENT, ABSTAINED = 0, 1, 2, 3
 PIVOT_WEIGHT = 3.0  # votes of the pivot's mask: what was asked for outweighs what was inferred
-PIVOT_VOXELS = 2500  # voxels, about, by which the pivot's mask is remembered
+PIVOT_VOXELS = 1500  # voxels, about, by which the pivot's mask is remembered
 
 
 @njit(cache=True, nogil=True)
@@ -60,19 +61,20 @@ def follow(
     boxes = np.zeros((F, 4), np.int32)
     start = np.zeros(F + 1, np.int64)
     bits = np.empty(F * ((views.labels.shape[1] + 7) // 8), np.uint8)
-    expected_m2 = _be_born(views, work, pivot, node)
+    expected_m2 = _be_born(views, work, pivot, node, params)
     for i in range(F):
         t = frames[i]
         start[i + 1] = start[i]
         known, in_view, _ = warp(views, work, t, params)
         accumulate(work)
         state, agreement = NOT_IN_VIEW, 0.0
-        area, box = 0, (0, 0, 0, 0)
+        area, box, found = 0, (0, 0, 0, 0), -1
         if in_view >= max(params.min_in_view * known, 4.0):
             state = ABSENT
             if work.positive[-1] >= params.min_pixels:
-                found, agreement = best_node(views, work, t)
-                decide(views, work, t, found if agreement > params.accept else -1)
+                found, agreement = best_node(views, work, t, params)
+                found = found if agreement > params.accept else -1
+                decide(views, work, t, found)
                 area, overlap, box = paint(views, work, t)
                 agreement = max(agreement, overlap) if agreement > params.accept else overlap
                 state = FOUND
@@ -93,23 +95,24 @@ def follow(
             boxes[i] = box
             start[i + 1] += pack(work, row, box, bits[start[i] :])
             if agreement > params.learn_above:
-                learn(views, work, t, box, area, 1.0)
+                outer = largest_plausible(views, work, t, found, params) if found >= 0 else views.nodes[t] - 1
+                learn(views, work, t, box, area, outer, 1.0, params)
             erase(work, area)
     return status, boxes, bits[: start[F]].copy(), start
 
 
 @njit(cache=True, nogil=True)
-def _be_born(views: Views, work: Workspace, pivot: int, node: int) -> float:
+def _be_born(views: Views, work: Workspace, pivot: int, node: int, params: FollowParams) -> float:
     """Fill the memory from the pivot's mask; return the area that the object shows there, square metres."""
     first, end = views.first[pivot, node], views.end[pivot, node]
     expected_m2 = metric_area(views, pivot, node)
     pixels = views.area[pivot, node]
     footprint = np.sqrt(expected_m2 / max(pixels, 1))
-    forget(work.memory, max(footprint * max(1.0, np.sqrt(pixels / PIVOT_VOXELS)), 0.002))
+    forget(work.memory, max(footprint, np.sqrt(expected_m2 / PIVOT_VOXELS), 0.002))
     work.tick[0] += 1  # no evidence: the mask is the node itself
     work.state[:] = OUT
     work.state[first:end] = WHOLE
     area, _, box = paint(views, work, pivot)
-    learn(views, work, pivot, box, area, PIVOT_WEIGHT)
+    learn(views, work, pivot, box, area, node, PIVOT_WEIGHT, params)
     erase(work, area)
     return expected_m2

@@ -65,6 +65,8 @@ def candidates(
 @njit(cache=True, nogil=True)
 def node_score(node: int, parent: np.ndarray, height: np.ndarray) -> float:
     """Contrast of a node against its surroundings, 0-1: 0.5 where its border stands 0.5 above its inside."""
+    if parent[node] < 0:
+        return 0.0
     up = height[parent[node]]
     raw = max(up - height[node], 0.0) + 0.35 * up
     return raw / (raw + 0.5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from any3dis_ros.tracking.geometric.evidence import Workspace
-from any3dis_ros.tracking.geometric.prompting import common_node
+from any3dis_ros.tracking.geometric.evidence import FollowParams, Workspace
+from any3dis_ros.tracking.geometric.prompting import common_node, node_score
 from any3dis_ros.tracking.geometric.views import Views
 
 OUT, WHOLE, SPLIT = np.int8(0), np.int8(1), np.int8(2)
@@ -21,25 +21,31 @@ def accumulate(work: Workspace) -> None:
 
 
 @njit(cache=True, nogil=True)
-def best_node(views: Views, work: Workspace, t: int) -> tuple[int, float]:
+def best_node(views: Views, work: Workspace, t: int, params: FollowParams) -> tuple[int, float]:
     """Return the node of view `t` that agrees best with the evidence, and its agreement, 0-1.
 
-    Agreement is the IoU over pixels with evidence; pixels that nobody has seen cost a quarter, beyond half the size of
-    what is known.
+    Agreement is the IoU over pixels with evidence. Pixels that nobody has seen yet count little: where they are many,
+    the contrast of the node decides.
     """
-    total = work.positive[-1]
-    best, best_score = -1, 0.0
+    best, best_score, best_agreement = -1, 0.0, 0.0
     for node in range(views.nodes[t]):
-        a, b = views.first[t, node], views.end[t, node]
-        inside = work.positive[b] - work.positive[a]
-        if inside == 0:
-            continue
-        against = work.negative[b] - work.negative[a]
-        unseen = views.area[t, node] - inside - against
-        score = inside / (total + against + 0.25 * max(unseen - 0.5 * total, 0.0))
-        if score > best_score:
-            best, best_score = node, score
-    return best, best_score
+        if work.positive[views.end[t, node]] > work.positive[views.first[t, node]]:
+            score, agreement = rated(views, work, t, node, params)
+            if score > best_score:
+                best, best_score, best_agreement = node, score, agreement
+    return best, best_agreement
+
+
+@njit(cache=True, nogil=True)
+def rated(views: Views, work: Workspace, t: int, node: int, params: FollowParams) -> tuple[float, float]:
+    """Return the score of a node and its agreement with the evidence alone, both 0-1."""
+    a, b, total = views.first[t, node], views.end[t, node], work.positive[-1]
+    inside = work.positive[b] - work.positive[a]
+    against = work.negative[b] - work.negative[a]
+    unseen = views.area[t, node] - inside - against
+    agreement = inside / (total + against + params.unseen_cost * max(unseen - 0.5 * total, 0.0))
+    contrast = node_score(node, views.parent[t], views.height[t])
+    return agreement * (1.0 - params.contrast_say * (1.0 - contrast)), agreement
 
 
 @njit(cache=True, nogil=True)
@@ -91,6 +97,20 @@ def paint(views: Views, work: Workspace, t: int) -> tuple[int, float, tuple[int,
             r, c = int(pixel) // row, int(pixel) % row
             r0, r1, c0, c1 = min(r0, r), max(r1, r), min(c0, c), max(c1, c)
     return area, right / max(work.positive[-1] + wrong, 1.0), (r0, r1, c0, c1)
+
+
+@njit(cache=True, nogil=True)
+def largest_plausible(views: Views, work: Workspace, t: int, node: int, params: FollowParams) -> int:
+    """Return the largest node around `node` that the evidence allows nearly as well."""
+    best, _ = rated(views, work, t, node, params)
+    plausible = node
+    up = views.parent[t, node]
+    while up >= 0:
+        score, _ = rated(views, work, t, up, params)
+        if score >= params.plausible * best:
+            plausible = up
+        up = views.parent[t, up]
+    return plausible
 
 
 @njit(cache=True, nogil=True)

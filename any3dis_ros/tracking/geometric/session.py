@@ -55,9 +55,6 @@ class GeometricSession:
         prepared = prepare_views(frames, config, self._workers, progress)
         self._frame_shapes = [v.frame_shape for v in prepared]
         self._views = stacked(prepared, frames)
-        self._objects: dict[int, tuple[int, int]] = {}
-        self._handles: dict[tuple[int, int], int] = {}
-        self._next_id = 0
         self._pool = ThreadPoolExecutor(self._workers)
         self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
         for _ in range(self._workers):
@@ -94,25 +91,14 @@ class GeometricSession:
                 future.cancel()
 
     def drop(self, object_ids: Iterable[int]) -> None:
-        """Forget objects; unknown handles are ignored."""
-        for handle in object_ids:
-            born = self._objects.pop(handle, None)
-            if born is not None:
-                del self._handles[born]
+        """Do nothing: a handle names a node of a view's tree, and no more is kept of an object."""
 
     def close(self) -> None:
-        """Stop the workers and free everything."""
+        """Stop the workers."""
         self._pool.shutdown(cancel_futures=True)
-        self._objects.clear()
-        self._handles.clear()
 
     def _handle(self, frame: int, node: int) -> int:
-        born = (frame, node)
-        if born not in self._handles:
-            self._handles[born] = self._next_id
-            self._objects[self._next_id] = born
-            self._next_id += 1
-        return self._handles[born]
+        return frame * self._views.parent.shape[1] + node
 
     def _at_tracking_size(self, prompt: PointPrompt) -> NDArray[np.int32]:
         """Return the prompt's points as (row, column) at tracking size, moved into the image where they lie outside."""
@@ -129,9 +115,9 @@ class GeometricSession:
         return PackedMask.pack(inside, self._frame_shapes[t])
 
     def _follow(self, request: TrackRequest) -> Track:
-        if request.object_id not in self._objects:
-            raise InputError(f"object {request.object_id} is unknown to this session; it was dropped or never prompted")
-        pivot, node = self._objects[request.object_id]
+        pivot, node = divmod(request.object_id, self._views.parent.shape[1])
+        if not (0 <= pivot < len(self._views.nodes) and node < self._views.nodes[pivot]):
+            raise InputError(f"object {request.object_id} is unknown to this session; track what prompt() returned")
         row = self._views.surface.shape[2]
         frames = np.array(request.frames, np.int32)
         start = np.zeros(len(frames) + 1, np.int32)
@@ -184,6 +170,10 @@ class GeometricSession:
             c.accept_agreement,
             c.learn_agreement,
             c.abstain_agreement,
+            c.unseen_cost,
+            c.contrast_say,
+            c.plausible_share,
+            c.margin_share,
             c.min_pixels * scale,
             c.min_in_view_share,
         )
