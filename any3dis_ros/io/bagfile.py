@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from any3dis_ros.errors import InputError
+from any3dis_ros.io.cut_mcap import closed
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class BagFile:
         from rosbags.rosbag1 import Reader as Reader1
         from rosbags.rosbag2 import Reader as Reader2
 
-        kind = Reader1 if ros1 else Reader2
+        kind: Any = Reader1 if ros1 else Reader2
         failed, failure = self._path, Exception("it has no storage file")
         if not ros1 and self._path.is_dir() and (self._path / "metadata.yaml").is_file():
             try:
@@ -174,9 +175,17 @@ class BagFile:
         for file in self._files:
             try:
                 self._readers.append(self._stack.enter_context(kind(file)))
+                continue
             except Exception as error:
                 failed, failure = file, error
-                self.trouble["bag file unreadable"] += 1
+            try:
+                if file.suffix == ".mcap" and (reader := self._stack.enter_context(kind(closed(file)))).connections:
+                    self._readers.append(reader)
+                    self.trouble["bag file cut off: its last part is lost"] += 1
+                    continue
+            except Exception as error:
+                log.debug("%s: %r", file, error)
+            self.trouble["bag file unreadable"] += 1
         if not self._readers:
             reason = str(failure).rstrip(".") or type(failure).__name__
             remedy = _REMEDY.get(failed.suffix, "expected metadata.yaml and .mcap or .db3 files")

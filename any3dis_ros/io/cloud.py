@@ -37,9 +37,10 @@ def read_cloud(path: Path, max_points: int) -> MapCloud:
     import open3d as o3d
 
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
-        mesh = o3d.io.read_triangle_mesh(str(path)) if path.suffix.lower() == ".ply" else None
-        has_faces = mesh is not None and len(mesh.triangles) > 0
-        source = mesh if has_faces else o3d.io.read_point_cloud(str(path))
+        source: Any = o3d.io.read_triangle_mesh(str(path)) if path.suffix.lower() == ".ply" else None
+        has_faces = source is not None and len(source.triangles) > 0
+        if not has_faces:
+            source = o3d.io.read_point_cloud(str(path))
     points = np.asarray(source.vertices if has_faces else source.points, np.float64)
     if len(points) == 0:
         raise InputError(f"the map {path} holds no points, or is no valid {path.suffix[1:].upper()} file")
@@ -49,13 +50,13 @@ def read_cloud(path: Path, max_points: int) -> MapCloud:
     colors = _colors(source.vertex_colors if has_faces else source.colors, len(points))
     normals = _normals(source.vertex_normals if has_faces else source.normals, len(points))
     edges = _edges(np.asarray(source.triangles, np.int32)) if has_faces else None
-    finite = np.isfinite(points).all(1) & (np.abs(points) < np.finfo(np.float32).max).all(1)
-    if not finite.all():
-        log.warning("%s: %d of %d points are not finite and left out", path, int((~finite).sum()), len(points))
+    finite = np.all(np.abs(points) < np.finfo(np.float32).max, axis=1)  # False for NaN
+    if not np.all(finite):
+        log.warning("%s: %d of %d points are not finite and left out", path, int(np.sum(~finite)), len(points))
         index = np.where(finite, np.cumsum(finite) - 1, -1).astype(np.int32)
         points, colors = points[finite], colors[finite]
         normals = None if normals is None else normals[finite]
-        edges = None if edges is None else index[edges][finite[edges].all(1)]
+        edges = None if edges is None else index[edges][finite[edges].all(axis=1)]
         if len(points) == 0:
             raise InputError(f"none of the points of the map {path} is finite")
     return MapCloud(points.astype(np.float32), colors, normals, edges)

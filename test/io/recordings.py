@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 from rosbags.rosbag1 import Writer as Writer1
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -150,11 +150,15 @@ class BagSpec:
         log = stamp_ns if log_ns is None else log_ns
         self.add(topic, TF, log, transforms=[stamped])
 
-    def write(self, path: Path, storage: str = "mcap") -> Path:
-        """Write to `path`; `storage` is mcap, sqlite3 or bag."""
+    def write(self, path: Path, storage: str = "mcap", compression: str = "") -> Path:
+        """Write as mcap, sqlite3 or bag; packed by storage, message or file (ROS 2), bz2 or lz4 (ROS 1)."""
         assert (storage == "bag") == self.ros1
         plugin = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}.get(storage)
         writer: Any = Writer2(path, version=9, storage_plugin=plugin) if plugin else Writer1(path)
+        if compression and plugin:
+            writer.set_compression(CompressionMode[compression.upper()], CompressionFormat.ZSTD)
+        elif compression:
+            writer.set_compression(Writer1.CompressionFormat[compression.upper()])
         serialize = self.store.serialize_ros1 if self.ros1 else self.store.serialize_cdr
         with writer:
             connections: dict[str, Any] = {}

@@ -62,6 +62,22 @@ def test_every_storage(tmp_path, storage):
     assert recording.description.endswith(f"poses of '{OPTICAL}' in 'map'")
 
 
+@pytest.mark.parametrize(
+    ("storage", "compression"),
+    [
+        ("mcap", "storage"),
+        ("mcap", "message"),
+        ("sqlite3", "message"),
+        ("sqlite3", "file"),
+        ("bag", "bz2"),
+        ("bag", "lz4"),
+    ],
+)
+def test_every_compression(tmp_path, storage, compression):
+    path = whole_bag(4, ros1=storage == "bag").write(tmp_path / "run.bag", storage, compression)
+    check_frames(read_scene(path, EVERY), range(4))
+
+
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_a_bare_file_and_a_folder_without_metadata(tmp_path, storage):
     path = whole_bag(4).write(tmp_path / "run", storage)

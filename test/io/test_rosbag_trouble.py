@@ -218,12 +218,40 @@ def test_a_frame_without_pose_does_not_take_the_turn_of_the_stride(tmp_path):
     assert numbers(read_scene(spec.write(tmp_path / "run"))) == [2, 12, 22]
 
 
-def test_an_mcap_that_was_cut_off(tmp_path):
+def vga_bag(count: int) -> BagSpec:
+    """Images of a megabyte: every other message closes a chunk."""
+    spec = BagSpec()
+    add_poses(spec, START - PERIOD, START + count * PERIOD)
+    spec.info("/camera/color/camera_info", START, (600, 600, 319.5, 239.5), size=(640, 480))
+    for n in range(count):
+        spec.image(COLOR, START + n * PERIOD, color_image(n, 640, 480), "rgb8")
+        spec.image(DEPTH, START + n * PERIOD, depth_image(n, 640, 480), "16UC1")
+    return spec
+
+
+@pytest.mark.parametrize("packed", ["", "storage"])
+@pytest.mark.parametrize("ending", ["cut", "zeros", "killed"])
+def test_an_mcap_that_was_cut_off_is_read_up_to_there(tmp_path, ending, packed):
+    path = vga_bag(8).write(tmp_path / "run", compression=packed)
+    whole = (path / "run.mcap").read_bytes()
+    summary = struct.unpack("<Q", whole[-28:-20])[0]
+    cut = {"cut": int(0.7 * summary), "zeros": int(0.7 * summary), "killed": summary - 200}[ending]
+    (path / "run.mcap").write_bytes(whole[:cut] + bytes(5000 if ending == "zeros" else 0))
+    for source in (path, path / "run.mcap"):
+        recording = read_scene(source, EVERY)
+        assert recording.counts["bag file cut off: its last part is lost"] == 1
+        found = numbers(recording)
+        assert found == list(range(len(found)))
+        assert len(found) >= 4
+        assert all(np.array_equal(f.color, color_image(n, 640, 480)) for n, f in enumerate(recording.frames))
+
+
+def test_an_mcap_cut_off_before_its_first_whole_chunk(tmp_path):
     path = whole_bag(20).write(tmp_path / "run")
     file = path / "run.mcap"
     file.write_bytes(file.read_bytes()[:-2000])
     for source in (path, file):
-        with pytest.raises(InputError, match=r"cannot be opened: .*'mcap recover' mends a recording"):
+        with pytest.raises(InputError, match=r"its images are none|'mcap recover' mends a recording"):
             read_scene(source)
 
 
@@ -238,12 +266,7 @@ def test_a_damaged_last_file_of_a_folder_is_left_out(tmp_path):
 
 def test_an_mcap_with_a_damaged_chunk(tmp_path):
     """Bytes lost in the middle of a recording: what comes before is read, and the loss is told."""
-    spec = BagSpec()
-    add_poses(spec, START - PERIOD, START + 5 * PERIOD)
-    spec.info("/camera/color/camera_info", START, (600, 600, 319.5, 239.5), size=(640, 480))
-    for n in range(5):
-        spec.image(COLOR, START + n * PERIOD, color_image(n, 640, 480), "rgb8")
-        spec.image(DEPTH, START + n * PERIOD, depth_image(n, 640, 480), "16UC1")
+    spec = vga_bag(5)
     path = spec.write(tmp_path / "run")
     file = path / "run.mcap"
     data = bytearray(file.read_bytes())
@@ -332,3 +355,12 @@ def test_an_mcap_without_an_index_is_read_in_one_sweep(tmp_path, monkeypatch):
     assert numbers(recording) == list(range(45))
     assert all(np.array_equal(f.depth, depth_image(n)) for n, f in enumerate(recording.frames))
     assert len(sweeps) == 5  # three first messages, the survey, the images
+
+
+def test_a_cut_mcap_without_chunks_is_read_up_to_there(tmp_path):
+    data = unchunked_mcap(whole_bag(20))
+    (tmp_path / "run.mcap").write_bytes(data[: int(0.6 * len(data))])
+    recording = read_scene(tmp_path / "run.mcap", EVERY)
+    assert 8 <= len(recording.frames) < 20
+    assert numbers(recording) == list(range(len(recording.frames)))
+    assert recording.counts["bag file cut off: its last part is lost"] == 1
