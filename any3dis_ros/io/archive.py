@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,10 @@ def load_archive(path: Path) -> Instances:
     Raises:
         InputError: the file is missing, damaged, or of another schema.
     """
+    data = read_arrays(path, "segmentation written by any3dis")
+    if "schema" in data and data["schema"] != SCHEMA:
+        raise InputError(f"{path} has schema {data['schema']}; this version reads {SCHEMA}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {name: file[name] for name in file.files}
-        if data["schema"] != SCHEMA:
-            raise InputError(f"{path} has schema {data['schema']}; this version reads {SCHEMA}")
         return Instances(
             points=data["points"],
             colors=data["colors"],
@@ -74,12 +74,23 @@ def load_archive(path: Path) -> Instances:
             masks=_load_masks(data),
             statistics=json.loads(str(data["statistics"])),
         )
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path} is no segmentation written by any3dis ({error})") from error
+
+
+def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an NPZ that should be a `what`.
+
+    Raises:
+        InputError: the file is missing, damaged, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (KeyError, zipfile.BadZipFile, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path} is no segmentation written by any3dis, or is damaged ({error})") from error
+    except (ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is no {what}, or is damaged ({error})") from error
 
 
 def plain(value: object) -> object:
@@ -101,7 +112,7 @@ def _views(instances: Instances) -> dict[str, NDArray[np.int32]]:
     return {"view_offsets": np.cumsum([0, *counts]).astype(np.int32), "views": np.array(flat, np.int32)}
 
 
-def _load_views(data: dict[str, NDArray[np.generic]]) -> tuple[tuple[int, ...], ...]:
+def _load_views(data: dict[str, NDArray[Any]]) -> tuple[tuple[int, ...], ...]:
     views = data["views"].tolist()
     return tuple(tuple(views[a:b]) for a, b in pairwise(data["view_offsets"].tolist()))
 
@@ -118,7 +129,7 @@ def _masks(instances: Instances) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _load_masks(data: dict[str, NDArray[np.generic]]) -> tuple[dict[int, PackedMask], ...]:
+def _load_masks(data: dict[str, NDArray[Any]]) -> tuple[dict[int, PackedMask], ...]:
     sets: tuple[dict[int, PackedMask], ...] = tuple({} for _ in range(int(data["mask_sets"])))
     bits = data["mask_bits"].astype(np.uint8)
     for row, (a, b) in zip(data["mask_rows"].tolist(), pairwise(data["mask_offsets"].tolist()), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
+from any3dis_ros.io.archive import read_arrays
 from any3dis_ros.objects.overlap import GroundTruth
 
 _NPZ = "scene_gt.npz"
@@ -42,11 +42,7 @@ def load_ground_truth(path: Path, cloud: Path | None = None, stuff_labels: Seque
 
 
 def _from_npz(path: Path) -> GroundTruth:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            data = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{path} is no NPZ of arrays, or is damaged ({error})") from error
+    data = read_arrays(path, "NPZ of arrays")
     missing = {"xyz", "instance"} - set(data)
     if missing:
         raise InputError(f"{path} has no {' and no '.join(sorted(missing))}; expected xyz N×3 and instance N")

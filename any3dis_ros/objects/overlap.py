@@ -103,8 +103,7 @@ def transfer(points_from: Floats, points_to: Floats, max_distance_m: float) -> N
     """Return for each of M points (M×3, metres) the nearest of N others (N×3), -1 beyond `max_distance_m`; M int64."""
     if not len(points_from):
         return np.full(len(points_to), -1, np.int64)
-    # one ulp above, because the tree's bound is exclusive
-    bound = np.nextafter(max_distance_m, np.inf)
+    bound = max_distance_m * (1 + 1e-9) + 1e-12  # the tree's own bound is exclusive
     _, index = cKDTree(points_from).query(points_to, distance_upper_bound=bound)
     return np.where(index < len(points_from), index, -1).astype(np.int64)
 
