@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from any3dis_ros.config import RefinementConfig
+from any3dis_ros.proposals.lifting import Counts, candidates, lift
+from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.following import MaskTrack
+
+H, W, L = 6, 7, 4
+
+
+@st.composite
+def scenes(draw):
+    """Random visible points of three keyframes, and a track with random masks in some of them."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    counts = rng.integers(0, 30, 3)
+    pixel = np.concatenate([np.sort(rng.integers(0, H * W, n)) for n in counts]).astype(np.int32)
+    superpoint = rng.integers(0, L, counts.sum()).astype(np.int32)
+    visible = Visibility(
+        np.concatenate([[0], np.cumsum(counts)]),
+        np.arange(counts.sum(), dtype=np.int32),
+        pixel,
+        superpoint,
+        np.maximum(np.bincount(superpoint, minlength=L), 1),
+        np.full(3, W, np.int32),
+    )
+    pivot = int(rng.integers(3))
+    masks = {t: rng.random((H, W)) < 0.5 for t in range(3) if t == pivot or rng.random() < 0.6}
+    run = rng.random(3) < 0.8
+    return visible, masks, run, pivot, int(rng.integers(L))
+
+
+@settings(max_examples=150)
+@given(scenes())
+def test_lift_against_counting_one_point_at_a_time(scene):
+    visible, masks, run, pivot, seed = scene
+    track = MaskTrack(seed, pivot, 0.9, {t: PackedMask.pack(m) for t, m in masks.items()}, run)
+    seen = visible.seen()
+    counts = lift(track, visible, seen)
+    inside = np.zeros((3, L), int)
+    for t, mask in masks.items():
+        for e in range(visible.indptr[t], visible.indptr[t + 1]):
+            inside[t, visible.superpoint[e]] += mask.ravel()[visible.pixel[e]]
+    touched = np.flatnonzero(inside.sum(0))
+    np.testing.assert_array_equal(counts.superpoints, touched)
+    np.testing.assert_array_equal(counts.inside, inside[:, touched])
+    np.testing.assert_array_equal(counts.seen, seen[:, touched])
+    for t in range(3):
+        lost = inside[t].sum() == 0 and seen[t, seed] > 0.1 * visible.size[seed]
+        assert counts.run[t] == (t == pivot or (run[t] and not lost))
+
+
+def test_coverage_is_a_share_of_what_is_seen():
+    """Eq. 3 by hand: half covered is lifted, less is not, two seen points are too few, frames not run do not count."""
+    inside = np.int32([[5, 4, 2, 9], [5, 0, 0, 9]])
+    seen = np.int32([[10, 10, 2, 9], [9, 3, 0, 9]])
+    counts = Counts(np.arange(4), inside, seen, np.array([True, False]), 0)
+    lifted = candidates(counts, RefinementConfig(coverage=0.5, min_seen_points=3))
+    assert lifted.tolist() == [[True, False, False, True], [False] * 4]
+
+
+def test_an_empty_mask_is_evidence_only_where_the_seed_is_out_of_sight():
+    visible = Visibility(
+        np.array([0, 4, 8, 12]),
+        np.arange(12, dtype=np.int32),
+        np.tile(np.arange(4, dtype=np.int32), 3),
+        np.int32([0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1]),
+        np.array([2, 4]),
+        np.full(3, W, np.int32),
+    )
+    mask = np.zeros((H, W), bool)
+    mask[0, :2] = True
+    track = MaskTrack(0, 0, 1.0, {0: PackedMask.pack(mask)}, np.ones(3, bool))
+    counts = lift(track, visible, visible.seen())
+    assert counts.run.tolist() == [True, False, True]  # keyframe 1 shows the seed, keyframe 2 does not
