@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import GeometricConfig
-from any3dis_ros.scene.frames import Camera
 from any3dis_ros.tracking.geometric.reduction import ReducedFrame, filled_inverse_depth
 
 CEILING = 1.5  # an edge is no stronger than this, whatever its cue
+MARGIN = 12  # pixels; reach of all filters below together
 SMOOTHING = 0.008  # 1/m; differences in inverse depth well above the noise survive the bilateral filter
 
 
@@ -37,17 +37,25 @@ class EdgeMap:
 
 def edge_map(frame: ReducedFrame, config: GeometricConfig) -> EdgeMap:
     """Return the edges of a reduced frame."""
-    inverse = filled_inverse_depth(frame.depth)
+    inverse = _continued(filled_inverse_depth(frame.depth), MARGIN)
     for _ in range(2):
         inverse = np.asarray(cv2.bilateralFilter(inverse, 7, SMOOTHING, 2.5), np.float32)
     z = (1.0 / np.maximum(inverse, 1e-3)).astype(np.float32)
     lab = cv2.cvtColor(cv2.bilateralFilter(frame.color, 7, 30, 5), cv2.COLOR_RGB2LAB).astype(np.float32)
-    geometry = np.maximum(
-        _depth_edges(inverse, z, config), _crease_edges(inverse, z, frame.camera, config.convex_weight)
-    )
+    K = frame.camera.K.copy()
+    K[:2, 2] += MARGIN
+    inner = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    geometry = np.maximum(_depth_edges(inverse, z, config), _crease_edges(inverse, z, K, config.convex_weight))[inner]
     color = _color_edges(lab)
     strength = np.maximum(geometry, config.color_weight * color) + config.color_bonus * color
-    return EdgeMap(_without_border(strength, 3).astype(np.float32), lab, z)
+    return EdgeMap(strength.astype(np.float32), lab, np.ascontiguousarray(z[inner]))
+
+
+def _continued(inverse: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
+    """Continue inverse depth beyond the image by point reflection, so that a plane goes on as the same plane."""
+    margins = [(min(margin, n - 1), margin - min(margin, n - 1)) for n in inverse.shape]
+    near = np.pad(inverse, [(m, m) for m, _ in margins], mode="reflect", reflect_type="odd")
+    return np.maximum(np.pad(near, [(m, m) for _, m in margins], mode="edge"), np.float32(1e-2))
 
 
 def _shifted(a: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
@@ -66,11 +74,11 @@ def _depth_edges(d: NDArray[np.float32], z: NDArray[np.float32], config: Geometr
 
 
 def _crease_edges(
-    d: NDArray[np.float32], z: NDArray[np.float32], camera: Camera, convex_weight: float
+    d: NDArray[np.float32], z: NDArray[np.float32], K: NDArray[np.float64], convex_weight: float
 ) -> NDArray[np.float32]:
     """Turns of the normal: concave creases part objects, convex ones mostly lie inside them."""
     h, w = d.shape
-    (fx, _, cx), (_, fy, cy) = camera.K[0], camera.K[1]
+    (fx, _, cx), (_, fy, cy) = K[0], K[1]
     x = ((np.arange(w) - cx) / fx).astype(np.float32)[None, :]
     y = ((np.arange(h) - cy) / fy).astype(np.float32)[:, None]
     smooth = np.asarray(cv2.blur(d, (5, 5)), np.float32)
@@ -94,11 +102,3 @@ def _color_edges(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Lab gradient over one pixel, 40 units = 1."""
     gx, gy = cv2.Sobel(lab, cv2.CV_32F, 1, 0), cv2.Sobel(lab, cv2.CV_32F, 0, 1)
     return np.asarray(np.minimum(np.sqrt((gx * gx + gy * gy).sum(2)) / 160, CEILING))
-
-
-def _without_border(e: NDArray[np.float32], margin: int) -> NDArray[np.float32]:
-    """Repeat the edge map inward of the border, where differences have no two sides."""
-    h, w = e.shape
-    if min(h, w) <= 2 * margin:
-        return e
-    return np.pad(e[margin : h - margin, margin : w - margin], margin, mode="edge")
