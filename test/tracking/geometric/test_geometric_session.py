@@ -52,17 +52,16 @@ def test_candidates_are_nested_distinct_and_ranked(table_scene, table_session):
     assert len(table_session.prompt([PointPrompt.on(2, middle(ids[2] == 2))], 1)[0]) == 1
 
 
-def test_a_negative_point_keeps_its_place_out(table_scene):
-    frames, ids = table_scene
-    session = opened([frames[2]], GeometricConfig(max_area_share=1.0))
-    on, off = middle(ids[2] == 2), middle(ids[2] == 3)
+def test_a_negative_point_keeps_its_place_out(table_scene, table_session):
+    on = middle(table_scene[1][2] == 2)
+    alone = sorted(table_session.prompt([PointPrompt.on(2, on)], 3)[0], key=lambda o: o.mask.area)
+    assert len(alone) > 1
+    off = middle(alone[-1].mask.dense() & ~alone[0].mask.dense())
     pixel = np.array([int(off[0, 1]) * 320 + int(off[0, 0])], np.int32)
-    alone = session.prompt([PointPrompt.on(0, on)], 8)[0]
-    found = session.prompt([PointPrompt(0, np.concatenate([on, off]), np.array([1, 0], np.int8))], 8)[0]
-    assert any(o.mask.sample(pixel)[0] for o in alone)
-    assert found
+    assert alone[-1].mask.sample(pixel)[0]
+    found = table_session.prompt([PointPrompt(2, np.concatenate([on, off]), np.array([1, 0], np.int8))], 3)[0]
+    assert alone[0].object_id in {o.object_id for o in found}
     assert not any(o.mask.sample(pixel)[0] for o in found)
-    session.close()
 
 
 def test_several_points_are_all_inside(table_scene, table_session):
