@@ -30,6 +30,7 @@ _REMEDY = {
     ".bag": "'rosbag reindex' mends a recording that was cut off",
 }
 _RECENT = 32  # messages kept of a file that cannot be sought in
+_DISORDER_NS = 1_000_000_000  # how much later than its turn a message may stand in such a file
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class BagFile:
         self._onward: Iterator[tuple[str, int, Any]] | None = None
         self.topics: dict[str, Topic] = {}
         self.trouble: Counter[str] = Counter()
+        self._damaged: set[tuple[str, int]] = set()
 
     def __enter__(self) -> BagFile:
         from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -74,6 +76,10 @@ class BagFile:
         except BaseException:
             self._stack.close()
             raise
+        for storage in self._storages():
+            if getattr(storage, "chunks", None) == []:
+                # `messages` would stop at the first message out of order; the two passes do not mind
+                storage.messages = storage.messages_scan
         counts: Counter[tuple[str, str]] = Counter()
         for reader in self._readers:
             for c in reader.connections:
@@ -120,7 +126,7 @@ class BagFile:
         for name, log_time, message in self._recent:
             if (name, log_time, stamp_of(message)) == wanted:
                 return message
-        if self._onward is None or (self._recent and self._recent[-1][1] > log_ns):
+        if self._onward is None or (self._recent and self._recent[0][1] > log_ns):
             self._recent.clear()
             images = [t.name for t in self.topics.values() if t.msgtype in (IMAGE, COMPRESSED_IMAGE)]
             self._onward = self.messages(images)
@@ -128,15 +134,17 @@ class BagFile:
             self._recent.append((name, log_time, message))
             if (name, log_time, stamp_of(message)) == wanted:
                 return message
-            if log_time > log_ns:
+            if log_time > log_ns + _DISORDER_NS:
                 break
         return None
 
     def _only_onward(self) -> bool:
         """Return whether a file is an MCAP without chunks, where every look-up would scan from the start."""
-        storages = [getattr(reader, "storage", None) for reader in self._readers]
-        storages += [inner for storage in storages for inner in getattr(storage, "storages", [])]
-        return any(getattr(storage, "chunks", None) == [] for storage in storages)
+        return any(getattr(storage, "chunks", None) == [] for storage in self._storages())
+
+    def _storages(self) -> list[Any]:
+        outer = [getattr(reader, "storage", None) for reader in self._readers]
+        return outer + [inner for storage in outer for inner in getattr(storage, "storages", [])]
 
     def _stream(
         self, reader: Any, connections: list[Any], start_ns: int | None, stop_ns: int | None
@@ -154,7 +162,8 @@ class BagFile:
             try:
                 message = self._deserialize(raw, TF if connection.msgtype == _OLD_TF else connection.msgtype)
             except Exception as error:
-                self.trouble["message damaged"] += 1
+                self._damaged.add((connection.topic, log_ns))  # the same in both passes
+                self.trouble["message damaged"] = len(self._damaged)
                 log.debug("%s: %r", connection.topic, error)
                 continue
             yield connection.topic, log_ns, message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from any3dis_ros.config import KeyframeConfig
@@ -41,7 +42,13 @@ def bag_files(path: Path) -> list[Path]:
     """Return the storage files of a bag: the file itself, or those in a rosbag2 folder, in the order of their names."""
     if path.is_dir():
         files = sorted((f for f in path.iterdir() if f.suffix in _BAG_SUFFIXES), key=lambda f: (len(f.name), f.name))
-        if files or (path / "metadata.yaml").is_file():
+        if (path / "metadata.yaml").is_file():
+            return files
+        if len({(f.suffix, re.sub(r"_\d+$", "", f.stem)) for f in files}) > 1:
+            raise InputError(
+                f"the folder {path} holds several bags: {', '.join(f.name for f in files)}; give one of them"
+            )
+        if files:
             return files
         found = "is empty" if not any(path.iterdir()) else "holds neither a recording nor a bag"
         raise InputError(

@@ -13,7 +13,8 @@ from any3dis_ros.io.messages import DEPTH_ENCODINGS
 
 _TRANSPORTS = ("compressed", "compressedDepth")
 _NO_CAMERA = {"mask", "masks", "seg", "segmentation", "debug", "overlay", "annotated", "result", "confidence"}
-_NO_COLOR = _NO_CAMERA | {"ir", "infra", "infra1", "infra2", "infrared", "disparity", "depth"}
+_NO_DEPTH = _NO_CAMERA | {"ir", "infra", "infra1", "infra2", "infrared", "disparity"}
+_NO_COLOR = _NO_DEPTH | {"depth"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class ImageTopic:
     @property
     def is_depth(self) -> bool:
         """Whether the pixels are depth."""
-        return "compressedDepth" in self.encoding or self.encoding.partition(";")[0].strip() in DEPTH_ENCODINGS
+        encoding = self.encoding.partition(";")[0].strip()
+        if encoding == "mono16":  # infrared as a rule
+            return "depth" in _tokens(self.name)
+        return "compressedDepth" in self.encoding or encoding in DEPTH_ENCODINGS
 
     @property
     def is_rectified(self) -> bool:
@@ -116,7 +120,7 @@ def _score(image: ImageTopic) -> int:
     tokens = set(_tokens(image.name))
     score = 2 * image.is_rectified + (not image.name.endswith(_TRANSPORTS))
     if image.is_depth:
-        score += 4 * ("depth" in tokens) + 3 * bool(tokens & {"aligned", "registered"}) - 4 * bool(tokens & _NO_CAMERA)
+        score += 4 * ("depth" in tokens) + 3 * bool(tokens & {"aligned", "registered"}) - 4 * bool(tokens & _NO_DEPTH)
     else:
         score += 4 * bool(tokens & {"rgb", "color", "colour"}) - 4 * bool(tokens & _NO_COLOR)
         score -= 2 * image.encoding.startswith("mono")

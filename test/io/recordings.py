@@ -217,3 +217,14 @@ def write_folder(root: Path, count: int = 12) -> Path:
     for name in ("color", "depth"):
         np.savetxt(root / "intrinsic" / f"intrinsic_{name}.txt", matrix)
     return root
+
+
+def without(spec: BagSpec, *topics: str) -> BagSpec:
+    """The same bag without some topics."""
+    spec.entries = [entry for entry in spec.entries if entry[0] not in topics]
+    return spec
+
+
+def numbers(recording: Any) -> list[int]:
+    """The frame numbers that were kept."""
+    return [round((f.stamp_ns - START) / PERIOD) for f in recording.frames]

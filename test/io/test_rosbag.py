@@ -99,6 +99,9 @@ def test_a_bag_in_two_files(tmp_path):
         part = spec.write(tmp_path / f"part_{i}")
         shutil.move(str(part / f"part_{i}.mcap"), both)
     check_frames(read_scene(both, EVERY), range(8))
+    (both / "part_1.mcap").rename(both / "other.mcap")
+    with pytest.raises(InputError, match=r"several bags: other\.mcap, part_0\.mcap; give one of them"):
+        read_scene(both)
 
 
 @pytest.mark.parametrize(("stride", "expected"), [(1, 25), (5, 5), (10, 3), (None, 3)])

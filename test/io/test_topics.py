@@ -68,6 +68,16 @@ def chosen(topics, color="", depth=""):
             ("/zed/left/image_rect_color", "/zed/depth/depth_registered"),
         ),
         (
+            "infrared of 16 bits",
+            [
+                ("/rgb/image_raw", "bgra8", RGB),
+                ("/ir/image_raw", "mono16", Z),
+                ("/ir/image_rect", "16UC1", RGB),
+                ("/depth/image_raw", "16UC1", Z),
+            ],
+            ("/rgb/image_raw", "/depth/image_raw"),
+        ),
+        (
             "an overlay drawn by a detector",
             [
                 ("/cam/color/image_raw", "rgb8", RGB),
