@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -78,7 +78,7 @@ def render_report(
         "summary": _summary(instances, frames, cloud),
         "stages": _stages(instances.statistics.get("seconds")),
         "warnings": _warnings(warnings),
-        "run": _definitions({k: v for k, v in instances.statistics.items() if k != "seconds"}),
+        "run": _run({k: v for k, v in instances.statistics.items() if k != "seconds"}),
         "parameters": _parameters(config),
     }
     room = int(config.output.report_max_mb * 1e6) - len(_page(parts, data).encode())
@@ -152,31 +152,33 @@ def _warnings(warnings: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{escape(w)}</li>" for w in warnings) + "</ul>"
 
 
-def _definitions(values: Mapping[str, object], prefix: str = "") -> str:
-    out = ""
+def _run(statistics: Mapping[str, object]) -> str:
+    return '<dl class="facts">' + "".join(_fact(name, value) for name, value in _flat(statistics)) + "</dl>"
+
+
+def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
-            out += _definitions(value, f"{prefix}{name}.")
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            text = (
-                f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-            )
-            out += f"<tr><th>{escape(prefix + str(name))}</th><td>{escape(text)}</td></tr>"
-    return f"<table>{out}</table>" if not prefix and out else out
+            yield f"{prefix}{name}", value
+
+
+def _fact(name: str, value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return f"<div><dt>{escape(name)}</dt><dd>{escape(text)}</dd></div>"
 
 
 def _parameters(config: Config) -> str:
-    """Return the table of parameters; those that differ from the default are marked."""
+    """Return all parameters; those that differ from the default are marked."""
     out = ""
     for p in parameters(Config):
         value: Any = config
         for part in p.name.split("."):
             value = getattr(value, part)
-        changed = value != p.default
-        shown = "—" if value == "" else str(value)
-        default = f" <small>default {escape(str(p.default) or 'empty')}</small>" if changed else ""
-        out += (
-            f'<tr{" class=changed" if changed else ""} title="{escape(p.doc)}">'
-            f"<th>{escape(p.name)}</th><td>{escape(shown)}{default}</td></tr>"
-        )
-    return f"<table>{out}</table>"
+        mark, note = "", ""
+        if value != p.default:
+            mark, note = ' class="changed"', f"<small>default {escape(str(p.default) or 'empty')}</small>"
+        shown = escape(str(value) or "—")
+        out += f'<div{mark} title="{escape(p.doc)}"><dt>{escape(p.name)}</dt><dd>{shown}{note}</dd></div>'
+    return f'<dl class="facts">{out}</dl>'

@@ -40,7 +40,8 @@
   const byRgb = (part) => ({ color: part.rgb, colorscale: original, cmin: 0, cmax: 4095 });
   const byRank = (part) => ({ color: part.rank, colorscale: distinct, cmin: 1, cmax: Math.max(instances.length, 2) });
   const pointSize = () => Number($("point-size").value);
-  const tip = (part) => part.rank.map((k) => (k ? `instance ${instances[k - 1].id} · score ${instances[k - 1].score.toFixed(2)}` : "no instance"));
+  const tips = ["no instance", ...instances.map((one) => `instance ${one.id} · score ${one.score.toFixed(2)}`)];
+  const tip = (part) => part.rank.map((k) => tips[k]);
   const points = (part, marker, extra) => ({
     type: "scatter3d", mode: "markers", x: part.x, y: part.y, z: part.z, customdata: part.rank, text: tip(part),
     hovertemplate: "%{text}<extra></extra>", showlegend: false, marker: { size: pointSize(), ...marker }, ...extra,
@@ -94,7 +95,17 @@
     (cloud.shown < cloud.total ? `${cloud.shown.toLocaleString("en")} of ${cloud.total.toLocaleString("en")} points drawn, chosen evenly; results use all. ` : "") +
     "Drag to turn, scroll to zoom, right-drag to move; click a point to select its instance.";
   const drawn = Plotly.newPlot(scene, traces, layout, { responsive: true, displayModeBar: false });
-  drawn.then(() => scene.on("plotly_click", (event) => select(event.points[0].customdata || 0)));
+  // Plotly's own click fires when the button goes down, so that every turn of the view would select something.
+  drawn.then(() => {
+    let hovered = 0, pressed = null;
+    scene.on("plotly_hover", (event) => (hovered = event.points[0].customdata || 0));
+    scene.on("plotly_unhover", () => (hovered = 0));
+    scene.addEventListener("pointerdown", (e) => (pressed = [e.clientX, e.clientY]), true);
+    scene.addEventListener("pointerup", (e) => {
+      if (hovered && pressed && Math.hypot(e.clientX - pressed[0], e.clientY - pressed[1]) < 4) select(hovered);
+      pressed = null;
+    }, true);
+  });
   const current = () => scene.layout.scene.camera || overview;
   let flight = 0;
   const fly = (camera) => {
@@ -123,13 +134,14 @@
     const one = instances[selected - 1];
     const chosen = selected ? subset((k) => k === selected) : empty;
     const shown = selected ? boxes([selected]) : allBoxes, named = selected ? names([selected]) : allNames;
-    Plotly.restyle(scene, { opacity: [selected ? 0.25 : 1, selected ? 0.35 : 1] }, [NONE, SOME]);
+    // one call, because each goes through all points again; undefined leaves a trace as it is
+    const of = (key) => [undefined, undefined, chosen[key], shown[key], named[key]];
+    const only = (value) => [undefined, undefined, value];
     Plotly.restyle(scene, {
-      x: [chosen.x], y: [chosen.y], z: [chosen.z], customdata: [chosen.rank], text: [tip(chosen)],
-      "marker.color": one ? one.color : "#888", "marker.size": pointSize() + 1.5,
-    }, [CHOSEN]);
-    Plotly.restyle(scene, { x: [shown.x], y: [shown.y], z: [shown.z], "line.color": [shown.color] }, [BOXES]);
-    Plotly.restyle(scene, { x: [named.x], y: [named.y], z: [named.z], text: [named.text] }, [NAMES]);
+      x: of("x"), y: of("y"), z: of("z"), customdata: only(chosen.rank), text: [undefined, undefined, tip(chosen), undefined, named.text],
+      opacity: [selected ? 0.25 : 1, selected ? 0.35 : 1], "line.color": [undefined, undefined, undefined, shown.color],
+      "marker.color": only(one ? one.color : "#888"), "marker.size": only(pointSize() + 1.5),
+    }, [NONE, SOME, CHOSEN, BOXES, NAMES]);
     if (one && turn) flyTo(one);
   });
 
