@@ -1,0 +1,32 @@
+# make demo | test | lint | bench: each sets up what it needs, the first time only.
+PY := .venv/bin/python
+OUT ?= demo_out
+
+.PHONY: demo test lint format bench clean
+.DEFAULT_GOAL := demo
+
+demo:  ## segment the shipped bag, score it, say where the report is
+	@scripts/bootstrap.sh core
+	@.venv/bin/any3dis segment sample/room -o $(OUT)
+	@echo; echo "against the sample's ground truth:"
+	@.venv/bin/any3dis evaluate $(OUT) sample/room_gt.npz
+	@echo; echo "open $(OUT)/report.html in a browser"
+
+test:  ## the fast tests; add ARGS='-m slow' for the others
+	@scripts/bootstrap.sh dev
+	@$(PY) -m pytest $(ARGS)
+
+lint:  ## ruff (lint and format) and mypy
+	@scripts/bootstrap.sh dev
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+format:  ## write what lint wants
+	@scripts/bootstrap.sh dev
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
+
+bench:  ## growth of every stage in points, keyframes and tracks
+	@scripts/bootstrap.sh dev
+	@$(PY) -m benchmarks.growth
+
+clean:  ## remove what the above made
+	rm -rf .venv build *.egg-info demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis
