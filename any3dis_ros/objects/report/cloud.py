@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from any3dis_ros.objects.instances import Instances, palette
 from any3dis_ros.scene.frames import Frame
 
+BYTES_PER_POINT = 10 * 4 / 3
+"""Of a drawn point: three positions, colour and rank of 16 bits each, in base64."""
+
 _KEPT_OF_EACH = 200  # points of an object that thinning spares, so that small objects stay visible
 
 

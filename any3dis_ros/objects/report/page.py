@@ -14,7 +14,7 @@ from typing import Any
 from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
-from any3dis_ros.objects.report.cloud import Legend, cloud_payload, table_rows
+from any3dis_ros.objects.report.cloud import BYTES_PER_POINT, Legend, cloud_payload, table_rows
 from any3dis_ros.objects.report.views import View, choose, make_views, view_payload
 from any3dis_ros.parameters import parameters
 from any3dis_ros.scene.frames import Frame
@@ -22,6 +22,7 @@ from any3dis_ros.scene.frames import Frame
 log = logging.getLogger(__name__)
 
 _IMAGE_SIZES = ((480, 82), (360, 75), (240, 70))  # pixels wide and JPEG quality, tried in this order
+_CLOUD_SHARE = 0.5  # of the page's room that the cloud may take; keyframes and thumbnails share the rest
 
 
 def write_report(
@@ -68,12 +69,14 @@ def render_report(
     rows = table_rows(instances, legend, frames)
     for rank, row in enumerate(rows, start=1):
         row["thumbnail"] = thumbnails.get(rank, "")
-    cloud = cloud_payload(instances, legend, config.output.report_points)
+    plotly, most = get_plotlyjs(), int(config.output.report_max_mb * 1e6)
+    fitting_points = int((most - len(plotly)) * _CLOUD_SHARE / BYTES_PER_POINT)
+    cloud = cloud_payload(instances, legend, max(min(config.output.report_points, fitting_points), 0))
     data: dict[str, Any] = {"cloud": cloud, "instances": rows, "keyframes": []}
     parts = {
         "title": escape(title),
         "style": _asset("report.css"),
-        "plotly": get_plotlyjs(),
+        "plotly": plotly,
         "script": _asset("report.js"),
         "summary": _summary(instances, frames, cloud),
         "stages": _stages(instances.statistics.get("seconds")),
@@ -81,7 +84,7 @@ def render_report(
         "run": _run({k: v for k, v in instances.statistics.items() if k != "seconds"}),
         "parameters": _parameters(config),
     }
-    room = int(config.output.report_max_mb * 1e6) - len(_page(parts, data).encode())
+    room = most - len(_page(parts, data).encode())
     data["keyframes"] = _fitting(views, room)
     parts["keyframes_note"] = f"{len(data['keyframes'])} of {len(frames)}" if frames else "none given"
     return _page(parts, data)
@@ -141,7 +144,7 @@ def _stages(seconds: object) -> str:
 
 
 def _duration(seconds: float) -> str:
-    if seconds < 0.1:
+    if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {seconds % 60:.0f} s"
 
