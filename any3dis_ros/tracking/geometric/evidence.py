@@ -14,7 +14,7 @@ from any3dis_ros.tracking.geometric.views import Views
 
 MAX_SPLAT = 4  # pixels; half the side of the largest square that one voxel paints
 MAX_VOTE = 3.0  # a voxel's say in a view, so that many agreeing views do not drown the pixels around it
-LEARN_PIXELS = 6000  # pixels of a mask and its surroundings that one view teaches the memory, about
+LEARN_PIXELS = 3000  # pixels of a mask and its surroundings that one view teaches the memory, about
 
 
 class FollowParams(NamedTuple):
@@ -116,7 +116,7 @@ def warp(views: Views, work: Workspace, t: int, params: FollowParams) -> tuple[i
         reach += params.tolerance_m
         if abs(surface[r, c] - zc) > reach:
             continue
-        half = min(int(0.5 * memory.side[0] * fx / zc + 0.5), MAX_SPLAT)
+        half = min(int(0.6 * memory.side[0] * fx / zc + 0.3), MAX_SPLAT)
         for i_row in range(max(r - half, 0), min(r + half + 1, h)):
             for i_col in range(max(c - half, 0), min(c + half + 1, w)):
                 if abs(surface[i_row, i_col] - zc) > reach:
