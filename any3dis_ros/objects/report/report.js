@@ -83,7 +83,7 @@
   const vector = ([x, y, z]) => ({ x, y, z });
   const overview = { eye: { x: 0.65, y: -1.1, z: 0.95 }, center: { x: 0, y: 0, z: -0.08 }, up: { x: 0, y: 0, z: 1 } };
   const axis = (k, title) => ({
-    title: { text: title, font: { size: 11 } }, range: [low[k], low[k] + extent[k]], autorange: false, nticks: 6,
+    title: { text: title, font: { size: 11 } }, range: [low[k], low[k] + extent[k]], autorange: false, nticks: Math.max(Math.round((7 * extent[k]) / longest), 2),
     tickfont: { size: 10 }, color: css("--muted"), gridcolor: css("--line"), zeroline: false, showbackground: false, showspikes: false,
   });
   const axes = () => ({ xaxis: axis(0, "x, m"), yaxis: axis(1, "y, m"), zaxis: axis(2, "z, m") });
@@ -134,12 +134,11 @@
     const one = instances[selected - 1];
     const chosen = selected ? subset((k) => k === selected) : empty;
     const shown = selected ? boxes([selected]) : allBoxes, named = selected ? names([selected]) : allNames;
-    // one call, because each goes through all points again; undefined leaves a trace as it is
-    const of = (key) => [undefined, undefined, chosen[key], shown[key], named[key]];
-    const only = (value) => [undefined, undefined, value];
+    // one call, because each goes through all points again; undefined leaves a trace as it is, a short array is cycled
+    const _ = undefined, of = (key) => [_, _, chosen[key], shown[key], named[key]], only = (value) => [_, _, value, _, _];
     Plotly.restyle(scene, {
-      x: of("x"), y: of("y"), z: of("z"), customdata: only(chosen.rank), text: [undefined, undefined, tip(chosen), undefined, named.text],
-      opacity: [selected ? 0.25 : 1, selected ? 0.35 : 1], "line.color": [undefined, undefined, undefined, shown.color],
+      x: of("x"), y: of("y"), z: of("z"), customdata: only(chosen.rank), text: [_, _, tip(chosen), _, named.text],
+      opacity: [selected ? 0.25 : 1, selected ? 0.35 : 1, _, _, _], "line.color": [_, _, _, shown.color, _],
       "marker.color": only(one ? one.color : "#888"), "marker.size": only(pointSize() + 1.5),
     }, [NONE, SOME, CHOSEN, BOXES, NAMES]);
     if (one && turn) flyTo(one);
@@ -169,7 +168,7 @@
   const rows = instances.map((one, i) => {
     const picture = make("span", { className: "thumbnail" });
     if (one.thumbnail) picture.append(make("img", { src: `data:image/jpeg;base64,${one.thumbnail}`, alt: `best view of instance ${one.id}` }));
-    picture.append(one.view);
+    picture.append(make("span", { textContent: one.view, title: one.view }));
     const number = (text) => make("td", { className: "number", textContent: text });
     const row = make("tr", { tabIndex: 0, id: `instance-${one.id}` },
       make("td", {}, make("span", { className: "chip" }), String(one.id)), make("td", {}, picture),
