@@ -137,6 +137,17 @@ def upright_box(xyz: NDArray[np.float64]) -> Box:
 def palette(count: int) -> NDArray[np.uint8]:
     """Return `count` + 1 RGB colours (uint8) that differ from their neighbours; row 0, for 'none', is grey."""
     hue = (np.arange(count) * 0.61803398875) % 1.0  # golden ratio: each next hue falls into the widest gap
-    hsv = np.stack([hue * 179, np.full(count, 200) - (np.arange(count) % 3) * 45, np.full(count, 240) - (np.arange(count) % 2) * 50], 1)
-    rgb = cv2.cvtColor(hsv.astype(np.uint8).reshape(1, -1, 3), cv2.COLOR_HSV2RGB).reshape(-1, 3) if count else np.zeros((0, 3), np.uint8)
+    hsv = np.stack(
+        [
+            hue * 179,
+            np.full(count, 200) - (np.arange(count) % 3) * 45,
+            np.full(count, 240) - (np.arange(count) % 2) * 50,
+        ],
+        1,
+    )
+    rgb = (
+        cv2.cvtColor(hsv.astype(np.uint8).reshape(1, -1, 3), cv2.COLOR_HSV2RGB).reshape(-1, 3)
+        if count
+        else np.zeros((0, 3), np.uint8)
+    )
     return np.vstack([np.full((1, 3), 110, np.uint8), rgb.astype(np.uint8)])
