@@ -17,7 +17,7 @@ import yaml
 from any3dis_ros import __version__
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import Cancelled, InputError
-from any3dis_ros.parameters import from_mapping, from_yaml, to_yaml
+from any3dis_ros.parameters import from_mapping, from_yaml, to_markdown, to_yaml
 
 log = logging.getLogger("any3dis_ros")
 
@@ -78,7 +78,11 @@ def segment_command(options: argparse.Namespace) -> None:
         with clock("reading"):
             recording = read_scene(options.input, read, config.keyframes, bars)
         with clock("map"):
-            cloud = read_cloud(options.map, config.map.max_points) if options.map else fuse(recording.frames, config.map, bars)
+            cloud = (
+                read_cloud(options.map, config.map.max_points)
+                if options.map
+                else fuse(recording.frames, config.map, bars)
+            )
         instances = segment(Scene(recording.frames, cloud), tracker, config, bars)
         statistics = {
             **instances.statistics,
@@ -90,15 +94,17 @@ def segment_command(options: argparse.Namespace) -> None:
         bars("writing", 0, 1)
         write_results(instances, options.output, config, recording.frames, options.input.resolve().stem)
         report = options.output / "report.html"
-        write_report(report, instances, recording.frames, config, title=options.input.resolve().name)
+        title = options.input.resolve().name
+        write_report(report, instances, recording.frames, config, title, [f"left out {w}" for w in recording.warnings])
         bars("writing", 1, 1)
     finally:
         bars.close()
     if not options.quiet:
         print(instance_table(instances))
+        print(recording.description)
         print(
-            f"{len(instances.instances)} instances of {recording.description}, "
-            f"{len(cloud)} map points, engine {tracker.name}, {time.monotonic() - began:.1f} s"
+            f"{len(instances.instances)} instances in {len(cloud)} map points by the {tracker.name} engine, "
+            f"{time.monotonic() - began:.1f} s"
         )
         print(f"report: {report}")
 
@@ -114,9 +120,9 @@ def evaluate_command(options: argparse.Namespace) -> None:
     print(format_table(evaluate_instances(load_results(options.result), truth, config)))
 
 
-def config_command(_: argparse.Namespace) -> None:
+def config_command(options: argparse.Namespace) -> None:
     """Print every parameter with its default."""
-    print(to_yaml(Config), end="")
+    print(to_markdown(Config) if options.markdown else to_yaml(Config), end="")
 
 
 def configuration(options: argparse.Namespace) -> Config:
@@ -206,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
 
     config = commands.add_parser("config", parents=[common], help="print every parameter with its default, as YAML")
     config.set_defaults(run=config_command)
+    config.add_argument("--markdown", action="store_true", help="as a Markdown table")
     return parser
 
 

@@ -156,7 +156,9 @@ class MergingConfig(Section):
         0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0
     )
     confidence: str = param(
-        "own", "own = score × agreement × support; constant = 1 for all", choices=("own", "constant")
+        "own",
+        "own = evidence, with learnt objectness where fitted on the engine; evidence alone; constant = 1 for all",
+        choices=("own", "evidence", "constant"),
     )
     min_points: int = param(30, "points; smaller proposals are dropped", low=1)
 

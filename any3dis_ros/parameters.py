@@ -135,6 +135,15 @@ def to_yaml(section: type[Section]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_markdown(section: type[Section]) -> str:
+    """Return the defaults as a Markdown table."""
+    rows = ["| parameter | default | meaning |", "| --- | --- | --- |"]
+    for p in parameters(section):
+        value = f"`{p.default}`" if p.default != "" else ""
+        rows.append(f"| `{p.name}` | {value} | {p.doc}{allowed(p)} |")
+    return "\n".join(rows) + "\n"
+
+
 def allowed(p: Parameter) -> str:
     """Return the allowed values of a parameter as a bracketed suffix, or nothing."""
     if p.choices:

@@ -14,11 +14,14 @@ from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Progress, silent
+from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
-from any3dis_ros.proposals.merging import Proposal, confidence, exclusive_labels, membership, rank
+from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, rank
 from any3dis_ros.proposals.refinement import refine
+from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.mapping import Scene
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
+from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.scene.visibility import Visibility, compute_visibility
 from any3dis_ros.tracking.base import MaskTracker, PromptPolicy, TrackingSession
 from any3dis_ros.tracking.following import Candidate, MaskTrack, follow
@@ -50,7 +53,9 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
     with clock("superpoints"):
         progress("superpoints", 0, 1)
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
-        superpoint = compute_superpoints(cloud, config.superpoints, viewpoints)
+        surface = build_surface(cloud, config.superpoints, viewpoints)
+        superpoint = compute_superpoints(surface, config.superpoints)
+        borders = find_borders(surface, superpoint)
         progress("superpoints", 1, 1)
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
@@ -64,15 +69,17 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         proposals = [p for p in tracked if p is not None]
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
-        ranked = [proposals[q] for q in rank(proposals, size, config.merging)]
-        label = exclusive_labels(ranked, len(size))
+        confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
+        kept = rank(proposals, confidences, size, config.merging)
+        ranked, scores = [proposals[q] for q in kept], confidences[kept]
+        label = exclusive_labels(ranked, scores, len(size))
         progress("merging", 1, 1, len(ranked))
     return Instances(
         points=cloud.points,
         colors=cloud.colors,
         superpoint=superpoint,
         proposals=membership(ranked, len(size)).toarray().astype(bool),
-        scores=np.array([p.confidence for p in ranked], np.float32),
+        scores=scores.astype(np.float32),
         labels=label[superpoint],
         best_views=tuple(p.best_views for p in ranked),
         masks=tuple(p.masks for p in ranked),
@@ -189,7 +196,7 @@ def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | 
     return Proposal(
         superpoints=counts.superpoints[theta],
         coverage=(inside / np.maximum(seen, 1)).astype(np.float32),
-        confidence=1.0 if config.merging.confidence == "constant" else confidence(counts, theta, track.score),
+        evidence=gather(counts, theta, track.score, track.seed),
         best_views=tuple(best),
         masks={t: track.masks[t].packed() for t in best},
     )

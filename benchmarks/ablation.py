@@ -21,7 +21,7 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, membership, rank
+from any3dis_ros.proposals.merging import Proposal, judge, membership, rank
 from any3dis_ros.proposals.refinement import STRATEGIES
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.following import MaskTrack
@@ -62,21 +62,23 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
     return pool
 
 
-def merged(proposals: Sequence[Proposal], prepared: Prepared, config: MergingConfig) -> SceneOverlap:
+def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
-    kept = [proposals[q] for q in rank(proposals, prepared.size, config)]
-    masks = membership(kept, len(prepared.size)).toarray().astype(bool)
-    return prepared.overlap(masks, np.array([p.confidence for p in kept], np.float32))
+    confidences = judge(proposals, prepared.size, prepared.borders, learnt, config)
+    kept = rank(proposals, confidences, prepared.size, config)
+    masks = membership([proposals[q] for q in kept], len(prepared.size)).toarray().astype(bool)
+    return prepared.overlap(masks, confidences[kept])
 
 
 def study(prepared: Prepared, level: str, replicate: int, config: Config) -> Iterator[tuple[str, str, SceneOverlap]]:
     """Yield (strategy, merging, overlap) for the tracks of one scene."""
-    pool = track_counts(prepared, SimulatedTracker(prepared.scene, level, replicate), config)
+    tracker = SimulatedTracker(prepared.scene, level, replicate)
+    pool = track_counts(prepared, tracker, config)
     for strategy in STRATEGIES:
         chosen = dataclasses.replace(config, refinement=dataclasses.replace(config.refinement, strategy=strategy))
         proposals = [p for track, counts in pool if (p := to_proposal(track, counts, chosen)) is not None]
         for name, merging in mergings(config.merging).items():
-            yield strategy, name, merged(proposals, prepared, merging)
+            yield strategy, name, merged(proposals, prepared, tracker.policy.learnt_objectness, merging)
 
 
 def run(

@@ -21,10 +21,12 @@ import numpy as np
 from any3dis_ros.config import Config
 from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
 from any3dis_ros.proposals.lifting import lift
-from any3dis_ros.proposals.merging import exclusive_labels, rank
+from any3dis_ros.proposals.merging import exclusive_labels, judge, rank
+from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import Scene, fuse
 from any3dis_ros.scene.superpoints import compute_superpoints
+from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.tracking.following import follow
 from any3dis_ros.tracking.geometric import GeometricTracker
 from any3dis_ros.tracking.seeding import choose_seeds
@@ -80,7 +82,9 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
         cloud = fuse(frames, config.map)
     with meter("superpoints"):
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in frames])
-        superpoint = compute_superpoints(cloud, config.superpoints, viewpoints)
+        surface = build_surface(cloud, config.superpoints, viewpoints)
+        superpoint = compute_superpoints(surface, config.superpoints)
+        borders = find_borders(surface, superpoint)
     with meter("visibility, pivots"):
         views = see(Scene(frames, cloud), superpoint, config)
     tracker = GeometricTracker(config.tracker.geometric)
@@ -98,8 +102,10 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
         refined = [to_proposal(track, c, config) for track, c in zip(followed, counts, strict=True)]
     with meter("merging"):
         proposals = [p for p in refined if p is not None]
-        kept = [proposals[q] for q in rank(proposals, views.visible.size, config.merging)]
-        exclusive_labels(kept, len(views.visible.size))
+        size = views.visible.size
+        confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
+        kept = rank(proposals, confidences, size, config.merging)
+        exclusive_labels([proposals[q] for q in kept], confidences[kept], len(size))
     session.close()
     meter.sizes = {"points": len(cloud), "keyframes": len(frames), "tracks": len(found), "superpoints": len(free)}
     return meter

@@ -11,8 +11,10 @@ from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.overlap import GroundTruth, SceneOverlap, overlap_superpoints, transfer
 from any3dis_ros.pipeline import Views, see
+from any3dis_ros.scene.borders import Borders, find_borders
 from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
 from any3dis_ros.scene.superpoints import compute_superpoints
+from any3dis_ros.scene.surface import build_surface
 from benchmarks.scenes import BenchmarkScene
 
 CLOUDS = ("exact", "fused")
@@ -25,11 +27,13 @@ class Prepared:
     Attributes:
         scene: keyframes and ground truth.
         views: which keyframe sees which superpoint.
+        borders: how superpoints meet.
         truth_superpoint: M int64, superpoint at each point of the ground truth, -1 = none near.
     """
 
     scene: BenchmarkScene
     views: Views
+    borders: Borders
     truth_superpoint: NDArray[np.int64]
 
     @property
@@ -37,7 +41,7 @@ class Prepared:
         """L int64, points of each superpoint."""
         return self.views.visible.size
 
-    def overlap(self, proposals: NDArray[np.bool_], scores: NDArray[np.float32]) -> SceneOverlap:
+    def overlap(self, proposals: NDArray[np.bool_], scores: NDArray[np.float64]) -> SceneOverlap:
         """Return how proposals (Q×L bool) overlap the things of the ground truth."""
         truth = self.scene.truth
         return overlap_superpoints(proposals, scores, self.truth_superpoint, truth.instance, truth.valid_ids)
@@ -47,9 +51,11 @@ def prepare(scene: BenchmarkScene, kind: str, config: Config) -> Prepared:
     """Run the stages before tracking on the exact or on the fused cloud."""
     cloud = make_cloud(scene, kind, config)
     viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
-    superpoint = compute_superpoints(cloud, config.superpoints, viewpoints)
+    surface = build_surface(cloud, config.superpoints, viewpoints)
+    superpoint = compute_superpoints(surface, config.superpoints)
     views = see(Scene(scene.frames, cloud), superpoint, config)
-    return Prepared(scene, views, superpoint_at_truth(cloud.points, superpoint, scene.truth))
+    at_truth = superpoint_at_truth(cloud.points, superpoint, scene.truth)
+    return Prepared(scene, views, find_borders(surface, superpoint), at_truth)
 
 
 def make_cloud(scene: BenchmarkScene, kind: str, config: Config) -> MapCloud:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
-from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.refinement import Theta
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
+from any3dis_ros.proposals.objectness import fitted, measure
+from any3dis_ros.scene.borders import Borders
 from any3dis_ros.tracking.base import PackedMask
 
 
@@ -26,33 +27,48 @@ class Proposal:
     Attributes:
         superpoints: P int64, indices, rising.
         coverage: P float32, share of each superpoint's seen points inside the masks.
-        confidence: 0-1.
+        evidence: how the views support it.
         best_views: keyframe indices, the clearest first.
         masks: 2D masks by keyframe, of those views.
     """
 
     superpoints: NDArray[np.int64]
     coverage: NDArray[np.float32]
-    confidence: float
+    evidence: Evidence
     best_views: tuple[int, ...] = ()
     masks: Mapping[int, PackedMask] = field(default_factory=dict)
 
 
-def confidence(counts: Counts, theta: Theta, score: float) -> float:
-    """Return pivot score × agreement × support, 0-1.
+def judge(
+    proposals: Sequence[Proposal], size: NDArray[np.int64], borders: Borders, learnt: bool, config: MergingConfig
+) -> NDArray[np.float64]:
+    """Return the confidence of each proposal, Q in 0-1.
 
-    Agreement is the IoU of proposal and masks in visible points, pooled over the views that were run; support
-    approaches 1 with the number n of views that show the proposal in its mask, as ``1 - exp(-n / 5)``.
+    Args:
+        proposals: all Q of a scene: what is found again is worth more.
+        size: L, points of each superpoint.
+        borders: how superpoints meet.
+        learnt: weigh the evidence with the learnt objectness (fitted on the engine's proposals), as a geometric mean.
+        config: `confidence`.
     """
-    inside, seen = counts.inside[counts.run], counts.seen[counts.run][:, theta]
-    shared = inside[:, theta].sum(1)
-    union = inside.sum() + seen.sum() - shared.sum()
-    agreement = shared.sum() / max(union, 1)
-    support = 1 - np.exp(-np.count_nonzero(shared) / 5)
-    return float(score * agreement * support)
+    if not proposals or config.confidence == "constant":
+        return np.ones(len(proposals))
+    evidence = [p.evidence for p in proposals]
+    points = np.array([size[p.superpoints].sum() for p in proposals])
+    shared = overlap(proposals, size)
+    by_evidence = confidence(evidence, corroboration(evidence, shared, points))
+    if not learnt or config.confidence == "evidence":
+        return by_evidence
+    features = measure(evidence, membership(proposals, len(size)), shared, points, borders)
+    return np.asarray(np.sqrt(by_evidence * fitted().probability(features)))
 
 
-def rank(proposals: Sequence[Proposal], size: NDArray[np.int64], config: MergingConfig) -> list[int]:
+def rank(
+    proposals: Sequence[Proposal],
+    confidences: NDArray[np.float64],
+    size: NDArray[np.int64],
+    config: MergingConfig,
+) -> list[int]:
     """Return the proposals to keep, best first.
 
     Going down from the most confident, one is dropped if it overlaps a kept one by more than `duplicate_iou`, lies in
@@ -60,11 +76,11 @@ def rank(proposals: Sequence[Proposal], size: NDArray[np.int64], config: Merging
 
     Args:
         proposals: Q proposals.
+        confidences: Q.
         size: L, points of each superpoint.
         config: thresholds.
     """
     points = np.array([size[p.superpoints].sum() for p in proposals])
-    confidences = np.array([p.confidence for p in proposals])
     shared = overlap(proposals, size)
     kept: list[int] = []
     alive = points >= config.min_points
@@ -93,7 +109,7 @@ def membership(proposals: Sequence[Proposal], L: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(indices), np.int64), indices, indptr), shape=(len(proposals), L))
 
 
-def exclusive_labels(proposals: Sequence[Proposal], L: int) -> NDArray[np.int32]:
+def exclusive_labels(proposals: Sequence[Proposal], confidences: NDArray[np.float64], L: int) -> NDArray[np.int32]:
     """Give each superpoint to the proposal that holds it best: highest confidence × coverage.
 
     Returns:
@@ -102,7 +118,7 @@ def exclusive_labels(proposals: Sequence[Proposal], L: int) -> NDArray[np.int32]
     best = np.zeros(L, np.float64)
     label = np.zeros(L, np.int32)
     for q, p in enumerate(proposals):
-        strength = p.confidence * p.coverage
+        strength = confidences[q] * p.coverage
         wins = strength > best[p.superpoints]
         best[p.superpoints[wins]] = strength[wins]
         label[p.superpoints[wins]] = q + 1

@@ -1,30 +1,31 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
-from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, confidence, exclusive_labels, membership, overlap, rank
+from any3dis_ros.proposals.evidence import Evidence
+from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, overlap, rank
+from any3dis_ros.scene.borders import Borders
 
 L = 8
 SIZE = np.array([50, 60, 70, 80, 90, 100, 110, 120])
 
 
-def proposal(members: list[int], score: float, coverage: float = 1.0) -> Proposal:
+def proposal(members: list[int], pivot: int = 0, agreement: float = 0.8, coverage: float = 1.0) -> Proposal:
     index = np.array(sorted(members), np.int64)
-    return Proposal(index, np.full(len(index), coverage, np.float32), score)
+    evidence = Evidence(members[0], pivot, 0.81, agreement, 1.0, 1.0, 10)
+    return Proposal(index, np.full(len(index), coverage, np.float32), evidence)
 
 
 @st.composite
-def proposals(draw) -> list[Proposal]:
+def ranked(draw) -> tuple[list[Proposal], np.ndarray]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return [
-        proposal(np.flatnonzero(rng.random(L) < 0.4).tolist() or [int(rng.integers(L))], float(rng.random()))
-        for _ in range(draw(st.integers(0, 12)))
-    ]
+    count = draw(st.integers(0, 12))
+    members = [np.flatnonzero(rng.random(L) < 0.4).tolist() or [int(rng.integers(L))] for _ in range(count)]
+    return [proposal(m, int(rng.integers(3))) for m in members], rng.random(count)
 
 
 def points(p: Proposal) -> set[tuple[int, int]]:
@@ -32,10 +33,11 @@ def points(p: Proposal) -> set[tuple[int, int]]:
 
 
 @settings(max_examples=100)
-@given(proposals(), st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.integers(1, 300))
-def test_rank_against_sets_of_points(ps, duplicate, containment, smallest):
+@given(ranked(), st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.integers(1, 300))
+def test_rank_against_sets_of_points(drawn, duplicate, containment, smallest):
+    ps, confidence = drawn
     kept: list[int] = []
-    for q in sorted(range(len(ps)), key=lambda q: (-ps[q].confidence, q)):
+    for q in sorted(range(len(ps)), key=lambda q: (-confidence[q], q)):
         a = points(ps[q])
         clash = False
         for k in kept:
@@ -45,11 +47,12 @@ def test_rank_against_sets_of_points(ps, duplicate, containment, smallest):
         if len(a) >= smallest and not clash:
             kept.append(q)
     config = MergingConfig(duplicate_iou=duplicate, containment=containment, min_points=smallest)
-    assert rank(ps, SIZE, config) == kept
+    assert rank(ps, confidence, SIZE, config) == kept
 
 
-@given(proposals())
-def test_overlap_counts_shared_points(ps):
+@given(ranked())
+def test_overlap_counts_shared_points(drawn):
+    ps, _ = drawn
     shared = overlap(ps, SIZE).toarray()
     for i, a in enumerate(ps):
         for j, b in enumerate(ps):
@@ -59,38 +62,56 @@ def test_overlap_counts_shared_points(ps):
     assert [np.flatnonzero(row).tolist() for row in member] == [p.superpoints.tolist() for p in ps]
 
 
-@given(proposals())
-def test_each_superpoint_goes_to_its_strongest_holder(ps):
-    label = exclusive_labels(ps, L)
+@given(ranked())
+def test_each_superpoint_goes_to_its_strongest_holder(drawn):
+    ps, confidence = drawn
+    label = exclusive_labels(ps, confidence, L)
     for m in range(L):
         holders = [q for q, p in enumerate(ps) if m in p.superpoints]
         if not holders:
             assert label[m] == 0
         else:
-            assert label[m] == 1 + max(holders, key=lambda q: (ps[q].confidence, -q))
+            assert label[m] == 1 + max(holders, key=lambda q: (confidence[q], -q))
 
 
 def test_coverage_decides_between_equals():
-    a, b = proposal([0, 1], 0.8, coverage=0.6), proposal([1, 2], 0.7, coverage=0.9)
-    assert exclusive_labels([a, b], L).tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
+    a, b = proposal([0, 1], coverage=0.6), proposal([1, 2], coverage=0.9)
+    assert exclusive_labels([a, b], np.array([0.8, 0.7]), L).tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
 
 
 def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
-    whole, part = proposal([0, 1, 2, 3], 0.9), proposal([3], 0.8)
-    assert rank([whole, part], SIZE, MergingConfig()) == [0]
-    assert rank([whole, part], SIZE, MergingConfig(containment=1.0)) == [0, 1]
+    several = [proposal([0, 1, 2, 3]), proposal([3])]
+    scores = np.array([0.9, 0.8])
+    assert rank(several, scores, SIZE, MergingConfig()) == [0]
+    assert rank(several, scores, SIZE, MergingConfig(containment=1.0)) == [0, 1]
 
 
-def test_confidence_by_hand():
-    inside = np.int32([[8, 0], [6, 2], [0, 0]])
-    seen = np.int32([[10, 5], [6, 4], [6, 4]])
-    c = Counts(np.arange(2), inside, seen, np.array([True, True, False]), 0)
-    theta = np.array([True, False])
-    # 14 of the proposal's 16 seen points lie in masks, which hold 16 points in all; two views show it
-    expected = 0.9 * 14 / (16 + 16 - 14) * (1 - np.exp(-2 / 5))
-    assert confidence(c, theta, 0.9) == pytest.approx(expected)
+def chain_of_superpoints() -> Borders:
+    """Superpoints in a row, ten edges between neighbours, all of them flat."""
+    ones = np.full(L - 1, 10)
+    edges = sparse.diags([ones, ones], [1, -1], dtype=np.int64).tocsr()
+    none = sparse.csr_matrix((L, L), dtype=np.int64)
+    return Borders(edges, edges, none, none, 0.02)
+
+
+def test_what_two_views_found_outranks_what_one_did():
+    several = [proposal([0, 1], pivot=0), proposal([0, 1], pivot=1), proposal([4, 5], pivot=0)]
+    found = judge(several, SIZE, chain_of_superpoints(), False, MergingConfig())
+    assert found[0] == found[1] > found[2]
+
+
+def test_the_kinds_of_confidence():
+    several = [proposal([0, 1]), proposal([4, 5], agreement=0.3)]
+    borders = chain_of_superpoints()
+    assert judge(several, SIZE, borders, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
+    evidence = judge(several, SIZE, borders, True, MergingConfig(confidence="evidence"))
+    np.testing.assert_array_equal(judge(several, SIZE, borders, False, MergingConfig()), evidence)
+    learnt = judge(several, SIZE, borders, True, MergingConfig())
+    assert ((learnt > 0) & (learnt < 1)).all()
+    assert not np.allclose(learnt, evidence)
 
 
 def test_no_proposals_at_all():
-    assert rank([], SIZE, MergingConfig()) == []
-    assert exclusive_labels([], L).tolist() == [0] * L
+    assert rank([], np.zeros(0), SIZE, MergingConfig()) == []
+    assert len(judge([], SIZE, chain_of_superpoints(), True, MergingConfig())) == 0
+    assert exclusive_labels([], np.zeros(0), L).tolist() == [0] * L

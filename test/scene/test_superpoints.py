@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 from any3dis_ros.config import MapConfig, SuperpointConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.scene.mapping import MapCloud, fuse
-from any3dis_ros.scene.superpoints import centroids, compute_superpoints, estimate_normals, graph_cut
+from any3dis_ros.scene.superpoints import centroids, compute_superpoints, graph_cut
+from any3dis_ros.scene.surface import build_surface, estimate_normals
 
 
 def cloud_of(points: np.ndarray, **more) -> MapCloud:
     return MapCloud(points.astype(np.float32), np.zeros((len(points), 3), np.uint8), **more)
+
+
+def segments(cloud: MapCloud, config: SuperpointConfig | None = None, viewpoints=None) -> np.ndarray:
+    config = config or SuperpointConfig()
+    return compute_superpoints(build_surface(cloud, config, viewpoints), config)
 
 
 def plane(size: int, spacing: float = 0.02) -> np.ndarray:
@@ -60,9 +66,9 @@ def test_graph_cut_against_the_published_algorithm_with_sets(data, n, threshold,
 
 def test_a_plane_is_one_superpoint_and_two_planes_apart_are_two():
     one = plane(20)
-    assert compute_superpoints(cloud_of(one), SuperpointConfig()).max() == 0
+    assert segments(cloud_of(one)).max() == 0
     two = np.vstack([one, one + [0, 0, 0.5]])
-    label = compute_superpoints(cloud_of(two), SuperpointConfig())
+    label = segments(cloud_of(two))
     np.testing.assert_array_equal(label, np.repeat([0, 1], 400))
 
 
@@ -74,15 +80,15 @@ def test_a_concave_crease_parts_and_a_convex_one_does_not():
     config = SuperpointConfig(threshold=0.05)
     room = np.array([[0.4, 0.3, 0.4]])
     behind = np.array([[-2.0, 0.3, -2.0]])
-    assert compute_superpoints(cloud_of(corner), config, room).max() >= 1
-    inside = compute_superpoints(cloud_of(corner), config, behind)
-    outside = compute_superpoints(cloud_of(corner), config, room)
+    assert segments(cloud_of(corner), config, room).max() >= 1
+    inside = segments(cloud_of(corner), config, behind)
+    outside = segments(cloud_of(corner), config, room)
     assert len(np.unique(inside)) < len(np.unique(outside)) or inside.max() == 0
 
 
 def test_superpoints_do_not_cross_objects(two_boxes):
     cloud = fuse(two_boxes[0], MapConfig(voxel_size_m=0.03))
-    label = compute_superpoints(cloud, SuperpointConfig(), np.stack([f.T_map_camera[:3, 3] for f in two_boxes[0]]))
+    label = segments(cloud, None, np.stack([f.T_map_camera[:3, 3] for f in two_boxes[0]]))
     owner = np.zeros(len(cloud), int)
     for index, (low, high) in enumerate(BOXES[1:], start=1):
         owner[((cloud.points > low - 0.03) & (cloud.points < high + 0.03) & (cloud.points[:, 2:] > 0.05)).all(1)] = (
@@ -104,13 +110,13 @@ def test_mesh_edges_are_used_where_there_are_any():
     )
     edges = np.vstack([sheet, sheet + 100]).astype(np.int32)
     normals = np.tile(np.float32([0, 0, 1]), (200, 1))
-    label = compute_superpoints(cloud_of(points, normals=normals, edges=edges), SuperpointConfig())
+    label = segments(cloud_of(points, normals=normals, edges=edges))
     np.testing.assert_array_equal(label, np.repeat([0, 1], 100))
 
 
 def test_labels_are_numbered_by_first_point_and_cover_all():
     rng = np.random.default_rng(0)
-    label = compute_superpoints(cloud_of(rng.random((500, 3))), SuperpointConfig())
+    label = segments(cloud_of(rng.random((500, 3))))
     _, first = np.unique(label, return_index=True)
     assert (np.diff(first) > 0).all()
     assert first[0] == 0
@@ -139,8 +145,8 @@ def test_centroids_and_sizes():
 
 def test_too_few_points_are_refused():
     with pytest.raises(InputError, match="3 points"):
-        compute_superpoints(cloud_of(np.eye(3)), SuperpointConfig())
+        segments(cloud_of(np.eye(3)))
 
 
 def test_fewer_points_than_neighbours_is_no_problem():
-    assert compute_superpoints(cloud_of(plane(2)), SuperpointConfig()).max() == 0
+    assert segments(cloud_of(plane(2))).max() == 0

@@ -39,7 +39,9 @@ class GeometricTracker:
 
     def __init__(self, config: GeometricConfig) -> None:
         self._config = config
-        self.policy = PromptPolicy(config.pivot_views, config.masks_per_prompt, config.min_score)
+        self.policy = PromptPolicy(
+            config.pivot_views, config.masks_per_prompt, config.min_score, learnt_objectness=True
+        )
 
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> GeometricSession:
         """Prepare the keyframes (edges, superpixels, merge trees) and return a session over them."""

@@ -1,0 +1,89 @@
+"""How well the views support a proposal: what its confidence is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from any3dis_ros.proposals.lifting import Counts
+from any3dis_ros.proposals.refinement import Theta, view_iou
+
+_SAME = 0.7  # IoU from which two proposals are one finding
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one track says of its proposal; shares are of visible points, pooled over the views that were run.
+
+    Attributes:
+        seed: superpoint that was prompted.
+        pivot: keyframe of the prompt.
+        score: o_q, the pivot mask's score, 0-1.
+        agreement: IoU of proposal and masks.
+        precision: share of the masks' points that lie in the proposal.
+        median_iou: median over views of the IoU of proposal and mask.
+        views: number of views that show the proposal in its mask.
+    """
+
+    seed: int
+    pivot: int
+    score: float
+    agreement: float
+    precision: float
+    median_iou: float
+    views: int
+
+
+def gather(counts: Counts, theta: Theta, score: float, seed: int) -> Evidence:
+    """Sum up how the track's masks support the superpoints `theta` (M bool over ``counts.superpoints``)."""
+    inside, seen = counts.inside[counts.run], counts.seen[counts.run][:, theta]
+    shared = inside[:, theta].sum(1)
+    union = inside.sum(1) + seen.sum(1) - shared
+    shows = union > 0
+    return Evidence(
+        seed=seed,
+        pivot=counts.pivot,
+        score=score,
+        agreement=float(shared.sum() / max(union.sum(), 1)),
+        precision=float(shared.sum() / max(inside.sum(), 1)),
+        median_iou=float(np.median(view_iou(counts, theta)[counts.run][shows])) if shows.any() else 0.0,
+        views=int(np.count_nonzero(shared)),
+    )
+
+
+def corroboration(
+    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.int64], same: float = _SAME
+) -> NDArray[np.int64]:
+    """Return from how many different pivot views each proposal was found (IoU ≥ `same`), itself included; Q int64.
+
+    A prompt's candidates are nested (part, object, object with support). What is found again from other views is an
+    object more often than what one view happens to suggest.
+
+    Args:
+        evidence: of Q proposals.
+        shared: Q×Q sparse, points that each pair shares.
+        points: Q, points of each proposal.
+        same: IoU from which two proposals are one finding.
+    """
+    pairs = shared.tocoo()
+    iou = pairs.data / (points[pairs.row] + points[pairs.col] - pairs.data)
+    pivot = np.array([e.pivot for e in evidence], np.int64)
+    again = iou >= same
+    found = np.unique(np.stack([pairs.row[again], pivot[pairs.col[again]]], 1), axis=0)
+    return np.bincount(found[:, 0], minlength=len(evidence))
+
+
+def confidence(evidence: Sequence[Evidence], found: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return √score × agreement × support × corroboration, Q in 0-1.
+
+    Support approaches 1 with the number n of views as ``1 - exp(-n / 5)``, corroboration with the number m of pivot
+    views as ``1 - exp(-m / 2)``.
+    """
+    score = np.array([e.score for e in evidence])
+    agreement = np.array([e.agreement for e in evidence])
+    views = np.array([e.views for e in evidence])
+    return np.asarray(np.sqrt(score) * agreement * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))

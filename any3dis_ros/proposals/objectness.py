@@ -1,0 +1,155 @@
+"""How likely a proposal is one whole object, learnt from generated rooms.
+
+The geometric engine proposes nested candidates: a drawer, the chest, the chest with its wall. Evidence alone ranks the
+well-cut part above the whole. Gradient-boosted trees (Friedman 2001) over a handful of measures of evidence, shape and
+border tell them apart. `benchmarks/fit_objectness.py` fits them on rooms of the scene generator and writes
+`objectness.json`; only the look-up is done here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
+from any3dis_ros.scene.borders import Borders
+
+FEATURES = (
+    "score", "agreement", "support", "precision", "median_iou",
+    "found_50", "found_70", "found_80", "refound_50", "refound_70",
+    "area", "compactness", "concave", "flat", "convex",
+    "container_near", "content_near", "container_far", "content_far",
+)  # fmt: skip
+_NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
+_CONTAINED = 0.9
+
+
+@dataclass(frozen=True)
+class Trees:
+    """An ensemble of binary regression trees; node k of tree i splits ``feature[i, k]`` at ``threshold[i, k]``.
+
+    Attributes:
+        feature: I×K int, -1 at a leaf.
+        threshold: I×K float; values up to it go left.
+        left: I×K int, node.
+        right: I×K int, node.
+        value: I×K float, log-odds added at a leaf.
+        prior: log-odds before any tree.
+    """
+
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    value: NDArray[np.float64]
+    prior: float
+
+    def probability(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of each row of x (Q×F), Q."""
+        odds = np.full(len(x), self.prior)
+        rows = np.arange(len(x))
+        for feature, threshold, left, right, value in zip(
+            self.feature, self.threshold, self.left, self.right, self.value, strict=True
+        ):
+            node = np.zeros(len(x), np.int64)
+            while (inner := feature[node] >= 0).any():
+                goes_left = x[rows, np.maximum(feature[node], 0)] <= threshold[node]
+                node = np.where(inner, np.where(goes_left, left[node], right[node]), node)
+            odds += value[node]
+        return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+@lru_cache(maxsize=1)
+def fitted() -> Trees:
+    """Return the ensemble that ships with the package."""
+    told = json.loads(resources.files(__package__).joinpath("objectness.json").read_text())
+    if tuple(told["features"]) != FEATURES:
+        raise RuntimeError("objectness.json was fitted on other features; run benchmarks/fit_objectness.py")
+    arrays = {name: np.array(told[name]) for name in ("feature", "threshold", "left", "right", "value")}
+    return Trees(**arrays, prior=float(told["prior"]))
+
+
+def measure(
+    evidence: Sequence[Evidence],
+    member: sparse.csr_matrix,
+    shared: sparse.csr_matrix,
+    points: NDArray[np.int64],
+    borders: Borders,
+) -> NDArray[np.float32]:
+    """Return the features of Q proposals, Q×F float32, in the order of FEATURES; all but area are free of units.
+
+    Args:
+        evidence: of each proposal.
+        member: Q×L sparse, which superpoints each holds.
+        shared: Q×Q sparse, points that each pair shares.
+        points: Q, points of each proposal.
+        borders: how superpoints meet.
+    """
+    found = {same: corroboration(evidence, shared, points, same) for same in (0.5, 0.7, 0.8)}
+    crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
+    edges = np.maximum(crossing["edges"], 1)
+    strength = confidence(evidence, found[0.7])
+    column = {
+        "score": [e.score for e in evidence],
+        "agreement": [e.agreement for e in evidence],
+        "support": [1 - np.exp(-e.views / 5) for e in evidence],
+        "precision": [e.precision for e in evidence],
+        "median_iou": [e.median_iou for e in evidence],
+        "found_50": np.log1p(found[0.5]),
+        "found_70": np.log1p(found[0.7]),
+        "found_80": np.log1p(found[0.8]),
+        "refound_50": _refound(evidence, member, shared, points, 0.5),
+        "refound_70": _refound(evidence, member, shared, points, 0.7),
+        "area": np.log(points * borders.spacing**2),
+        "compactness": np.log1p(crossing["edges"]) - 0.5 * np.log(points),
+        **{name: crossing[name] / edges for name in ("concave", "flat", "convex")},
+    }
+    for name, (low, high) in (("near", _NEAR), ("far", _FAR)):
+        column[f"container_{name}"], column[f"content_{name}"] = _nested(shared, points, strength, low, high)
+    return np.stack([np.asarray(column[name], np.float32) for name in FEATURES], 1)
+
+
+def _crossing(member: sparse.csr_matrix, between: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return for each proposal the number of edges that lead out of it."""
+    reached = sparse.csr_matrix(member @ between)
+    total = np.asarray(reached.sum(1)).ravel()
+    return np.asarray(total - np.asarray(reached.multiply(member).sum(1)).ravel(), np.float64)
+
+
+def _refound(
+    evidence: Sequence[Evidence],
+    member: sparse.csr_matrix,
+    shared: sparse.csr_matrix,
+    points: NDArray[np.int64],
+    same: float,
+) -> NDArray[np.float64]:
+    """Return which share of the seeds inside each proposal led to it (IoU ≥ `same`)."""
+    seed = np.array([e.seed for e in evidence], np.int64)
+    seeds, number = np.unique(seed, return_inverse=True)
+    pairs = shared.tocoo()
+    again = pairs.data >= same * (points[pairs.row] + points[pairs.col] - pairs.data)
+    led = np.unique(np.stack([pairs.row[again], number[pairs.col[again]]], 1), axis=0)
+    inside = np.asarray(member[:, seeds].todense(), bool)
+    hits = np.bincount(led[:, 0], weights=inside[led[:, 0], led[:, 1]], minlength=len(seed))
+    return np.asarray(hits / np.maximum(inside.sum(1), 1))
+
+
+def _nested(
+    shared: sparse.csr_matrix, points: NDArray[np.int64], strength: NDArray[np.float64], low: float, high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the strongest proposal `low` to `high` times larger that contains each one, and that each one contains."""
+    pairs = shared.tocoo()
+    small, large = pairs.row, pairs.col
+    ratio = points[large] / points[small]
+    nested = (pairs.data >= _CONTAINED * points[small]) & (ratio > low) & (ratio < high)
+    container, content = np.zeros(len(points)), np.zeros(len(points))
+    np.maximum.at(container, small[nested], strength[large[nested]])
+    np.maximum.at(content, large[nested], strength[small[nested]])
+    return container, content

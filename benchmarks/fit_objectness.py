@@ -1,0 +1,160 @@
+"""Fit the learnt objectness to generated rooms.
+
+    python -m benchmarks.make_scenes ROOMS --seeds 103-134 --width 320 --height 240 --keyframes 30
+    python -m benchmarks.fit_objectness ROOMS --check room32 tabletop31
+
+Runs the geometric engine over the rooms, measures every raw proposal as `proposals/objectness.py` does, and fits
+gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Rooms weigh the same. Prints
+the AP of rooms that were held out, and writes `any3dis_ros/proposals/objectness.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import GradientBoostingClassifier
+from tqdm import tqdm
+
+from any3dis_ros.config import Config
+from any3dis_ros.objects.evaluation import evaluate_scenes
+from any3dis_ros.objects.overlap import SceneOverlap, overlap_superpoints
+from any3dis_ros.pipeline import propose
+from any3dis_ros.progress import Clock, silent
+from any3dis_ros.proposals.evidence import confidence, corroboration
+from any3dis_ros.proposals.merging import Proposal, membership, overlap, rank
+from any3dis_ros.proposals.objectness import FEATURES, Trees, measure
+from any3dis_ros.tracking.engines import make_tracker
+from benchmarks import scenes
+from benchmarks.prepared import prepare
+
+OUT = Path(__file__).parents[1] / "any3dis_ros" / "proposals" / "objectness.json"
+TREES, DEPTH, RATE = 80, 3, 0.1
+FOLDS = 4
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one scene teaches: its proposals, their features, evidence and overlap with the ground truth."""
+
+    name: str
+    proposals: list[Proposal]
+    size: NDArray[np.int64]
+    features: NDArray[np.float32]
+    by_evidence: NDArray[np.float64]
+    things: SceneOverlap
+    whole: NDArray[np.bool_]
+
+    def overlap_of(self, kept: list[int], scores: NDArray[np.float64]) -> SceneOverlap:
+        """Return the overlap of chosen proposals with the ground truth."""
+        t = self.things
+        return dataclasses.replace(
+            t, scores=scores, intersection=t.intersection[kept], predicted=t.predicted[kept], void=t.void[kept]
+        )
+
+
+def learn_from(folder: str | Path) -> Room:
+    """Run the pipeline up to the raw proposals and compare them with the ground truth."""
+    config = Config()
+    scene = prepare(scenes.load(folder), "fused", config)
+    frames, truth = scene.scene.frames, scene.scene.truth
+    tracker = make_tracker(config.tracker)
+    session = tracker.open(frames)
+    tracked = propose(session, tracker.policy, scene.views, config, silent, Clock())
+    proposals = [p for _, _, p in tracked if p is not None]
+    session.close()
+    size = scene.size
+    shared, member = overlap(proposals, size), membership(proposals, len(size))
+    points = np.array([size[p.superpoints].sum() for p in proposals])
+    evidence = [p.evidence for p in proposals]
+    features = measure(evidence, member, shared, points, scene.borders)
+    by_evidence = confidence(evidence, corroboration(evidence, shared, points))
+    masks = member.toarray().astype(bool)
+    things = scene.overlap(masks, by_evidence.astype(np.float32))
+    every_id = np.unique(truth.instance[truth.instance > 0])
+    everything = overlap_superpoints(masks, by_evidence, scene.truth_superpoint, truth.instance, every_id)
+    bare = [dataclasses.replace(p, masks={}) for p in proposals]  # the masks would only travel between processes
+    return Room(scene.scene.name, bare, size, features, by_evidence, things, everything.iou.max(1) > 0.5)
+
+
+def fit(rooms: list[Room]) -> Trees:
+    """Fit the ensemble to rooms."""
+    x = np.concatenate([r.features for r in rooms])
+    y = np.concatenate([r.whole for r in rooms])
+    weight = np.concatenate([np.full(len(r.whole), 1000 / len(r.whole)) for r in rooms])
+    model = GradientBoostingClassifier(
+        n_estimators=TREES, max_depth=DEPTH, learning_rate=RATE, subsample=0.5, max_features=0.5,
+        min_samples_leaf=40, random_state=0,
+    ).fit(x, y, weight)  # fmt: skip
+    share = np.average(y, weights=weight)
+    trees = [t.tree_ for t in model.estimators_[:, 0]]
+    size = max(t.node_count for t in trees)
+
+    def table(name: str, scale: float = 1.0, fill: float = 0.0) -> NDArray[np.float64]:
+        out = np.full((len(trees), size), fill)
+        for row, tree in zip(out, trees, strict=True):
+            row[: tree.node_count] = np.ravel(getattr(tree, name)) * scale
+        return out
+
+    feature = np.where(table("children_left") < 0, -1, table("feature", fill=-1)).astype(np.int64)
+    feature[np.arange(size) >= np.array([t.node_count for t in trees])[:, None]] = -1
+    return Trees(
+        feature=feature,
+        threshold=table("threshold").round(5),
+        left=np.maximum(table("children_left"), 0).astype(np.int64),
+        right=np.maximum(table("children_right"), 0).astype(np.int64),
+        value=table("value", RATE).round(5),
+        prior=round(float(np.log(share / (1 - share))), 5),
+    )
+
+
+def scores(room: Room, trees: Trees) -> list[float]:
+    """Return AP50 and AP25, percent, by evidence alone, by the trees alone, and by both, under the default merging."""
+    learnt = trees.probability(room.features)
+    out = []
+    for confidences in (room.by_evidence, learnt, np.sqrt(room.by_evidence * learnt)):
+        kept = rank(room.proposals, confidences, room.size, Config().merging)
+        e = evaluate_scenes([room.overlap_of(kept, confidences[kept])])
+        out += [100 * e.ap50, 100 * e.ap25]
+    return out
+
+
+def table(name: str, row: list[float]) -> str:
+    """Return one line of AP50/AP25 by evidence, trees and both."""
+    a, b, c = (f"{row[i]:.1f}/{row[i + 1]:.1f}" for i in (0, 2, 4))
+    return f"{name:<24} evidence {a}   trees {b}   both {c}"
+
+
+def main() -> None:
+    """Fit, report and write."""
+    parser = argparse.ArgumentParser(description="Fit the learnt objectness to generated rooms.")
+    parser.add_argument("rooms", type=Path, help="folder of generated rooms")
+    parser.add_argument("--check", nargs="*", default=[], help="other scenes: scored with the trees, not fitted on")
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
+    folders = sorted(p for p in options.rooms.iterdir() if (p / "scene_gt.npz").is_file())
+    with ProcessPoolExecutor(2) as pool:
+        rooms = list(tqdm(pool.map(learn_from, folders), total=len(folders), desc="rooms"))
+        checks = list(pool.map(learn_from, options.check))
+    rows = []
+    for fold in range(FOLDS):
+        trees = fit([r for i, r in enumerate(rooms) if i % FOLDS != fold])
+        rows += [scores(room, trees) for room in rooms[fold::FOLDS]]
+    print(table(f"{len(rows)} rooms, held out", np.mean(rows, axis=0).tolist()))
+    trees = fit(rooms)
+    for room in checks:
+        print(table(room.name, scores(room, trees)))
+    told = {"features": FEATURES, "rooms": [r.name for r in rooms], "prior": trees.prior}
+    arrays = {name: getattr(trees, name).tolist() for name in ("feature", "threshold", "left", "right", "value")}
+    options.out.write_text(json.dumps({**told, **arrays}) + "\n")
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()

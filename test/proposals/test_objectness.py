@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.ensemble import GradientBoostingClassifier
+
+from any3dis_ros.proposals.evidence import Evidence
+from any3dis_ros.proposals.merging import Proposal, membership, overlap
+from any3dis_ros.proposals.objectness import FEATURES, Trees, fitted, measure
+from any3dis_ros.scene.borders import Borders
+
+# Four superpoints in a row; edges between neighbours: 10 concave, 20 flat, 40 convex.
+SIZE = np.array([100, 100, 100, 100])
+
+
+def row(values: list[int]) -> sparse.csr_matrix:
+    return sparse.csr_matrix(np.diag(values, 1) + np.diag(values, -1))
+
+
+BORDERS = Borders(row([10, 20, 40]), row([0, 20, 0]), row([10, 0, 0]), row([0, 0, 40]), 0.02)
+
+
+def proposal(members: list[int], seed: int, pivot: int) -> Proposal:
+    index = np.array(members)
+    return Proposal(index, np.ones(len(index), np.float32), Evidence(seed, pivot, 0.64, 0.5, 0.7, 0.6, 5))
+
+
+def features(*several: Proposal) -> list[dict[str, float]]:
+    shared, member = overlap(several, SIZE), membership(several, 4)
+    points = np.array([SIZE[p.superpoints].sum() for p in several])
+    x = measure([p.evidence for p in several], member, shared, points, BORDERS)
+    assert x.shape == (len(several), len(FEATURES))
+    return [dict(zip(FEATURES, map(float, values), strict=True)) for values in x]
+
+
+def test_border_and_shape_by_hand():
+    (f,) = features(proposal([1, 2], 1, 0))
+    assert f["concave"] == pytest.approx(10 / 50)  # ten concave and forty convex edges lead out, the flat ones stay
+    assert f["convex"] == pytest.approx(40 / 50)
+    assert f["flat"] == 0
+    assert f["area"] == pytest.approx(np.log(200 * 0.02**2))
+    assert f["compactness"] == pytest.approx(np.log(51) - 0.5 * np.log(200))
+
+
+def test_evidence_is_passed_on():
+    (f,) = features(proposal([0], 0, 0))
+    assert (f["score"], f["agreement"], f["precision"], f["median_iou"]) == pytest.approx((0.64, 0.5, 0.7, 0.6))
+    assert f["support"] == pytest.approx(1 - np.exp(-1))
+
+
+def test_found_again_from_other_views_and_seeds():
+    a, b, c = features(proposal([0, 1], 0, 0), proposal([0, 1], 1, 3), proposal([3], 3, 0))
+    assert a["found_70"] == b["found_70"] == pytest.approx(np.log(3))
+    assert c["found_70"] == pytest.approx(np.log(2))
+    assert a["refound_70"] == 1  # both seeds inside lead to it
+    (alone, *_) = features(proposal([0, 1, 2], 0, 0), proposal([2], 2, 1))
+    assert alone["refound_70"] == pytest.approx(1 / 2)  # the seed on superpoint 2 led elsewhere
+
+
+def test_containers_and_contents():
+    part, whole, _ = features(proposal([0], 0, 0), proposal([0, 1], 1, 1), proposal([3], 3, 2))
+    strength = 0.8 * 0.5 * (1 - np.exp(-1)) * (1 - np.exp(-1 / 2))
+    assert part["container_near"] == pytest.approx(strength)
+    assert whole["content_near"] == pytest.approx(strength)
+    assert part["content_near"] == whole["container_near"] == part["container_far"] == 0
+
+
+def test_trees_look_up_what_sklearn_fitted():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 5)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] + 0.3 * rng.normal(size=400)) > 0
+    model = GradientBoostingClassifier(n_estimators=20, max_depth=3, random_state=0).fit(x, y)
+    trees = [t.tree_ for t in model.estimators_[:, 0]]
+    size = max(t.node_count for t in trees)
+
+    def table(name: str) -> np.ndarray:
+        return np.stack([np.pad(np.ravel(getattr(t, name)).astype(float), (0, size - t.node_count)) for t in trees])
+
+    ours = Trees(
+        feature=np.where(table("children_left") > 0, table("feature"), -1).astype(int),
+        threshold=table("threshold"),
+        left=table("children_left").astype(int),
+        right=table("children_right").astype(int),
+        value=table("value") * model.learning_rate,
+        prior=float(np.log(y.mean() / (1 - y.mean()))),
+    )
+    np.testing.assert_allclose(ours.probability(x), model.predict_proba(x)[:, 1], atol=1e-9)
+
+
+def test_the_shipped_trees_are_sound():
+    trees = fitted()
+    assert trees.feature.max() < len(FEATURES)
+    assert (trees.left[trees.feature >= 0] > 0).all()
+    assert (trees.right[trees.feature >= 0] > 0).all()
+    p = trees.probability(np.random.default_rng(1).normal(size=(50, len(FEATURES))))
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_a_whole_found_from_many_views_beats_a_flat_part():
+    """What the trees must have learnt at the least: a clean object is more likely one than a scrap of a surface."""
+    object_ = dict.fromkeys(FEATURES, 0.0) | {
+        "score": 0.75, "agreement": 0.9, "support": 0.97, "precision": 0.95, "median_iou": 0.9,
+        "found_50": 2.5, "found_70": 2.3, "found_80": 2.0, "refound_50": 0.9, "refound_70": 0.8,
+        "area": -2.0, "compactness": 1.5, "concave": 0.6, "flat": 0.2, "convex": 0.1, "content_near": 0.2,
+    }  # fmt: skip
+    scrap = object_ | {
+        "score": 0.4, "agreement": 0.3, "support": 0.3, "precision": 0.4, "median_iou": 0.3,
+        "found_50": 0.7, "found_70": 0.7, "found_80": 0.7, "refound_50": 0.1, "refound_70": 0.05,
+        "compactness": 3.5, "concave": 0.05, "flat": 0.9, "container_near": 0.7,
+    }  # fmt: skip
+    x = np.array([[f[name] for name in FEATURES] for f in (object_, scrap)], np.float32)
+    good, bad = fitted().probability(x)
+    assert good > 2 * bad
