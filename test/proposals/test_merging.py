@@ -42,8 +42,8 @@ def test_rank_against_sets_of_points(drawn, duplicate, containment, smallest):
         clash = False
         for k in kept:
             b = points(ps[k])
-            clash |= len(a & b) > duplicate * len(a | b) + 1e-9
-            clash |= len(a & b) > containment * min(len(a), len(b)) + 1e-9
+            clash |= len(a & b) > duplicate * len(a | b)
+            clash |= len(a & b) > containment * min(len(a), len(b))
         if len(a) >= smallest and not clash:
             kept.append(q)
     config = MergingConfig(duplicate_iou=duplicate, containment=containment, min_points=smallest)
