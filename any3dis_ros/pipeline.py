@@ -72,7 +72,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
         kept = rank(proposals, confidences, size, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
-        label = exclusive_labels(ranked, scores, len(size))
+        label = exclusive_labels(ranked, scores, size, config.merging)
         progress("merging", 1, 1, len(ranked))
     return Instances(
         points=cloud.points,

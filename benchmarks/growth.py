@@ -105,7 +105,7 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
         size = views.visible.size
         confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
         kept = rank(proposals, confidences, size, config.merging)
-        exclusive_labels([proposals[q] for q in kept], confidences[kept], len(size))
+        exclusive_labels([proposals[q] for q in kept], confidences[kept], size, config.merging)
     session.close()
     meter.sizes = {"points": len(cloud), "keyframes": len(frames), "tracks": len(found), "superpoints": len(free)}
     return meter

@@ -109,17 +109,29 @@ def membership(proposals: Sequence[Proposal], L: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.ones(len(indices), np.int64), indices, indptr), shape=(len(proposals), L))
 
 
-def exclusive_labels(proposals: Sequence[Proposal], confidences: NDArray[np.float64], L: int) -> NDArray[np.int32]:
+def exclusive_labels(
+    proposals: Sequence[Proposal], confidences: NDArray[np.float64], size: NDArray[np.int64], config: MergingConfig
+) -> NDArray[np.int32]:
     """Give each superpoint to the proposal that holds it best: highest confidence × coverage.
+
+    A proposal that is left with fewer than `min_points` points is no object of its own: what it owns goes to the next.
 
     Returns:
         L int32, q + 1 of the owner in `proposals`, 0 = none.
     """
-    best = np.zeros(L, np.float64)
-    label = np.zeros(L, np.int32)
-    for q, p in enumerate(proposals):
-        strength = confidences[q] * p.coverage
-        wins = strength > best[p.superpoints]
-        best[p.superpoints[wins]] = strength[wins]
-        label[p.superpoints[wins]] = q + 1
-    return label
+    competing = list(range(len(proposals)))
+    while True:
+        best = np.zeros(len(size))
+        label = np.zeros(len(size), np.int32)
+        for q in competing:
+            own = proposals[q].superpoints
+            strength = confidences[q] * proposals[q].coverage
+            wins = strength > best[own]
+            best[own[wins]] = strength[wins]
+            label[own[wins]] = q + 1
+        points = np.bincount(label, size, len(proposals) + 1)
+        left = [q for q in competing if points[q + 1] >= config.min_points]
+        if len(left) == len(competing):
+            return label
+        weakest = min((q for q in competing if q not in set(left)), key=lambda q: (points[q + 1], -q))
+        competing.remove(weakest)

@@ -12,6 +12,7 @@ from any3dis_ros.scene.borders import Borders
 
 L = 8
 SIZE = np.array([50, 60, 70, 80, 90, 100, 110, 120])
+ANY_SIZE = MergingConfig(min_points=1)
 
 
 def proposal(members: list[int], pivot: int = 0, agreement: float = 0.8, coverage: float = 1.0) -> Proposal:
@@ -65,7 +66,8 @@ def test_overlap_counts_shared_points(drawn):
 @given(ranked())
 def test_each_superpoint_goes_to_its_strongest_holder(drawn):
     ps, confidence = drawn
-    label = exclusive_labels(ps, confidence, L)
+    label = exclusive_labels(ps, confidence, SIZE, ANY_SIZE)
+    assert label.shape == (L,)
     for m in range(L):
         holders = [q for q, p in enumerate(ps) if m in p.superpoints]
         if not holders:
@@ -76,7 +78,17 @@ def test_each_superpoint_goes_to_its_strongest_holder(drawn):
 
 def test_coverage_decides_between_equals():
     a, b = proposal([0, 1], coverage=0.6), proposal([1, 2], coverage=0.9)
-    assert exclusive_labels([a, b], np.array([0.8, 0.7]), L).tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
+    assert exclusive_labels([a, b], np.array([0.8, 0.7]), SIZE, ANY_SIZE).tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
+
+
+def test_scraps_go_to_the_next_owner():
+    """The middle one keeps superpoint 0 alone (50 points), too little: the last, which holds it as well, gets it."""
+    several = [proposal([1, 2]), proposal([0, 1]), proposal([0, 7])]
+    scores = np.array([0.9, 0.8, 0.5])
+    label = exclusive_labels(several, scores, SIZE, MergingConfig(min_points=60))
+    assert label.tolist() == [3, 1, 1, 0, 0, 0, 0, 3]
+    everything_small = exclusive_labels(several, scores, SIZE, MergingConfig(min_points=1000))
+    assert not everything_small.any()
 
 
 def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
@@ -114,4 +126,4 @@ def test_the_kinds_of_confidence():
 def test_no_proposals_at_all():
     assert rank([], np.zeros(0), SIZE, MergingConfig()) == []
     assert len(judge([], SIZE, chain_of_superpoints(), True, MergingConfig())) == 0
-    assert exclusive_labels([], np.zeros(0), L).tolist() == [0] * L
+    assert exclusive_labels([], np.zeros(0), SIZE, ANY_SIZE).tolist() == [0] * L
