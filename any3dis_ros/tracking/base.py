@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -84,32 +85,18 @@ class PackedMask:
         first = int(np.floor(self.corner[0] * scale))
         return first, min(int(np.ceil((self.corner[0] + self.box_shape[0]) * scale)), self.frame_shape[0])
 
-    def _box(self) -> NDArray[np.bool_]:
-        rows, columns = self.box_shape
-        return np.unpackbits(self.bits, count=rows * columns).reshape(rows, columns).astype(bool)
-
     def dense(self) -> NDArray[np.bool_]:
         """Return the mask on its own grid, h×w bool."""
         out = np.zeros(self.shape, bool)
         (r, c), (rows, columns) = self.corner, self.box_shape
         if rows:
-            out[r : r + rows, c : c + columns] = self._box()
+            box = np.unpackbits(self.bits, count=rows * columns).reshape(rows, columns)
+            out[r : r + rows, c : c + columns] = box
         return out
 
     def sample(self, pixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return for each flat pixel index of the full keyframe whether it lies inside; M bool."""
-        inside = np.zeros(len(pixels), bool)
-        if self.empty or not len(pixels):
-            return inside
-        H, W = self.frame_shape
-        h, w = self.shape
-        v, u = np.divmod(pixels, W)
-        if (h, w) != (H, W):
-            v, u = v * h // H, u * w // W
-        v, u = v - self.corner[0], u - self.corner[1]
-        near = (v >= 0) & (v < self.box_shape[0]) & (u >= 0) & (u < self.box_shape[1])
-        inside[near] = self._box()[v[near], u[near]]
-        return inside
+        return np.asarray(_sample(pixels, self.frame_shape, self.shape, self.corner, self.box_shape, self.bits))
 
     def packed(self) -> PackedMask:
         """Return itself."""
@@ -227,3 +214,22 @@ class MaskTracker(Protocol):
 
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> TrackingSession:
         """Prepare the keyframes (features, superpixels) and return a session over them."""
+
+
+@numba.njit(cache=True, nogil=True)
+def _sample(pixels, frame_shape, shape, corner, box_shape, bits):  # type: ignore[no-untyped-def]
+    row_of = np.empty(frame_shape[0], np.int32)  # look-up tables: divisions dominate otherwise
+    column_of = np.empty(frame_shape[1], np.int32)
+    for v in range(frame_shape[0]):
+        row_of[v] = v * shape[0] // frame_shape[0] - corner[0]
+    for u in range(frame_shape[1]):
+        column_of[u] = u * shape[1] // frame_shape[1] - corner[1]
+    width = np.uint32(frame_shape[1])
+    inside = np.zeros(len(pixels), np.bool_)
+    for i in range(len(pixels)):
+        v = np.uint32(pixels[i]) // width
+        row, column = row_of[v], column_of[np.uint32(pixels[i]) - v * width]
+        if 0 <= row < box_shape[0] and 0 <= column < box_shape[1]:
+            bit = row * box_shape[1] + column
+            inside[i] = bits[bit >> 3] >> (7 - (bit & 7)) & 1
+    return inside
