@@ -43,7 +43,7 @@ class MapConfig(Section):
     """How keyframes are fused into the map cloud."""
 
     voxel_size_m: float = param(
-        0.0, "metres; spacing of the fused cloud, 0 = ten pixels at the median depth, 5 to 20 mm", low=0.0, high=0.5
+        0.0, "metres; spacing of the fused cloud, 0 = six pixels at the median depth, 5 to 20 mm", low=0.0, high=0.5
     )
     depth_min_m: float = param(0.3, "metres; nearer depth is ignored", low=0.0)
     depth_max_m: float = param(5.0, "metres; farther depth is ignored (Kinect noise grows with the square)", low=0.1)

@@ -78,7 +78,7 @@ def corroboration(
 
 
 def confidence(evidence: Sequence[Evidence], found: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return √score × agreement × support × corroboration, Q in 0-1.
+    """Return score × agreement × support × corroboration, Q in 0-1.
 
     Support approaches 1 with the number n of views as ``1 - exp(-n / 5)``, corroboration with the number m of pivot
     views as ``1 - exp(-m / 2)``.
@@ -86,4 +86,4 @@ def confidence(evidence: Sequence[Evidence], found: NDArray[np.int64]) -> NDArra
     score = np.array([e.score for e in evidence])
     agreement = np.array([e.agreement for e in evidence])
     views = np.array([e.views for e in evidence])
-    return np.asarray(np.sqrt(score) * agreement * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))
+    return np.asarray(score * agreement * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))

@@ -157,7 +157,7 @@ def voxel_size(frames: Sequence[Frame], config: MapConfig) -> float:
     pixels = np.concatenate(footprint) if footprint else np.zeros(0, np.float32)
     if not len(pixels):
         return _AUTOMATIC[1]
-    return float(np.clip(np.round(10 * np.median(pixels), 3), *_AUTOMATIC))
+    return float(np.clip(np.round(6 * np.median(pixels), 3), *_AUTOMATIC))
 
 
 def voxel_average(

@@ -45,7 +45,7 @@ def test_corroboration_counts_pivots_of_the_same_finding(seed, same):
 def test_confidence_by_hand_and_in_bounds():
     several = [evidence(score=0.81, agreement=0.5, views=5), evidence(score=0, views=0), evidence(views=1000)]
     value = confidence(several, np.array([2, 1, 50]))
-    assert value[0] == pytest.approx(0.9 * 0.5 * (1 - np.exp(-1)) ** 2)
+    assert value[0] == pytest.approx(0.81 * 0.5 * (1 - np.exp(-1)) ** 2)
     assert value[1] == 0
     assert value[2] == pytest.approx(1)
 

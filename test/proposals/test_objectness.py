@@ -60,7 +60,7 @@ def test_found_again_from_other_views_and_seeds():
 
 def test_containers_and_contents():
     part, whole, _ = features(proposal([0], 0, 0), proposal([0, 1], 1, 1), proposal([3], 3, 2))
-    strength = 0.8 * 0.5 * (1 - np.exp(-1)) * (1 - np.exp(-1 / 2))
+    strength = 0.64 * 0.5 * (1 - np.exp(-1)) * (1 - np.exp(-1 / 2))
     assert part["container_near"] == pytest.approx(strength)
     assert whole["content_near"] == pytest.approx(strength)
     assert part["content_near"] == whole["container_near"] == part["container_far"] == 0

@@ -152,7 +152,7 @@ def unchunked_mcap(spec: BagSpec) -> bytes:
 
 
 def test_an_mcap_without_an_index_is_read_in_one_sweep(tmp_path, monkeypatch):
-    from any3dis_ros.io.bagfile import BagFile
+    from any3dis_ros.io.rosbag.bagfile import BagFile
 
     spec = whole_bag(45)
     spec.entries.sort(key=lambda entry: entry[2] + (2 * PERIOD if entry[0] == COLOR else 0))  # written late

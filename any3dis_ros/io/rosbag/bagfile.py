@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.cut_mcap import closed
+from any3dis_ros.io.rosbag.cut_mcap import closed
 
 log = logging.getLogger(__name__)
 

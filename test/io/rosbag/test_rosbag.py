@@ -27,8 +27,8 @@ from recordings import (
 
 from any3dis_ros.config import InputConfig, KeyframeConfig
 from any3dis_ros.errors import Cancelled, InputError
-from any3dis_ros.io.bagfile import BagFile
 from any3dis_ros.io.recording import ReadOptions
+from any3dis_ros.io.rosbag.bagfile import BagFile
 from any3dis_ros.io.scenes import read_scene
 
 EVERY = ReadOptions(stride=1)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from recordings import color_image, compressed_depth_data, depth_image
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io import compressed_depth, messages
 from any3dis_ros.io.damage import DamagedImageError
+from any3dis_ros.io.rosbag import compressed_depth, messages
 
 RGB = color_image(3)
 DEPTH = depth_image(3)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io import compressed_depth
 from any3dis_ros.io.damage import DamagedImageError, check_complete
+from any3dis_ros.io.rosbag import compressed_depth
 
 _COLOR = {"rgb8": (3, None), "bgr8": (3, cv2.COLOR_BGR2RGB), "8UC3": (3, cv2.COLOR_BGR2RGB)}
 _COLOR |= {"rgba8": (4, cv2.COLOR_RGBA2RGB), "bgra8": (4, cv2.COLOR_BGRA2RGB), "8UC4": (4, cv2.COLOR_BGRA2RGB)}

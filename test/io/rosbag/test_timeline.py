@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from any3dis_ros.io.timeline import Timeline
+from any3dis_ros.io.rosbag.timeline import Timeline
 from any3dis_ros.io.transforms import TransformError
 
 IDENTITY = (0.0, 0.0, 0.0, 1.0)

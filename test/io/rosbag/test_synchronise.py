@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from any3dis_ros.io.synchronise import pair
+from any3dis_ros.io.rosbag.synchronise import pair
 
 stamps = st.lists(st.integers(0, 200), unique=True, max_size=25)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.calibration import lens_from_info, lens_from_intrinsics
+from any3dis_ros.io.rosbag.calibration import lens_from_info, lens_from_intrinsics
 
 W, H = 160, 120
 K = np.array([[120.0, 0, 80], [0, 120, 60], [0, 0, 1]])

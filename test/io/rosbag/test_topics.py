@@ -1,7 +1,7 @@
 import pytest
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.topics import ImageTopic, choose_images, choose_info
+from any3dis_ros.io.rosbag.topics import ImageTopic, choose_images, choose_info
 
 RGB, Z = "camera_rgb_optical_frame", "camera_depth_optical_frame"
 

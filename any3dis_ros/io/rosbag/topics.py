@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.bagfile import COMPRESSED_IMAGE, IMAGE
-from any3dis_ros.io.messages import DEPTH_ENCODINGS
+from any3dis_ros.io.rosbag.bagfile import COMPRESSED_IMAGE, IMAGE
+from any3dis_ros.io.rosbag.messages import DEPTH_ENCODINGS
 
 _TRANSPORTS = ("compressed", "compressedDepth")
 _NO_CAMERA = {"mask", "masks", "seg", "segmentation", "debug", "overlay", "annotated", "result", "confidence"}

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.bagfile import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF, BagFile, stamp_of
-from any3dis_ros.io.camera_stream import CameraInfo, CameraPair
 from any3dis_ros.io.damage import DamagedImageError
-from any3dis_ros.io.global_frame import choose_global_frame
 from any3dis_ros.io.recording import Collector, ReadOptions, Recording
-from any3dis_ros.io.synchronise import pair
-from any3dis_ros.io.timeline import Epoch, Timeline
-from any3dis_ros.io.topics import ImageTopic, choose_images, choose_info
+from any3dis_ros.io.rosbag.bagfile import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, TF, BagFile, stamp_of
+from any3dis_ros.io.rosbag.camera_stream import CameraInfo, CameraPair
+from any3dis_ros.io.rosbag.global_frame import choose_global_frame
+from any3dis_ros.io.rosbag.synchronise import pair
+from any3dis_ros.io.rosbag.timeline import Epoch, Timeline
+from any3dis_ros.io.rosbag.topics import ImageTopic, choose_images, choose_info
 from any3dis_ros.io.transforms import TransformError
 from any3dis_ros.progress import Progress
 from any3dis_ros.scene.frames import Frame

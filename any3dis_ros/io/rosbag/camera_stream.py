@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io import messages
-from any3dis_ros.io.bagfile import COMPRESSED_IMAGE
-from any3dis_ros.io.calibration import Lens, lens_from_info, lens_from_intrinsics
 from any3dis_ros.io.registration import on_grid, reduced
-from any3dis_ros.io.topics import ImageTopic
+from any3dis_ros.io.rosbag import messages
+from any3dis_ros.io.rosbag.bagfile import COMPRESSED_IMAGE
+from any3dis_ros.io.rosbag.calibration import Lens, lens_from_info, lens_from_intrinsics
+from any3dis_ros.io.rosbag.topics import ImageTopic
 from any3dis_ros.scene.frames import Camera
 
 Intrinsics = tuple[float, float, float, float]
