@@ -140,7 +140,8 @@ def to_markdown(section: type[Section]) -> str:
     rows = ["| parameter | default | meaning |", "| --- | --- | --- |"]
     for p in parameters(section):
         value = f"`{p.default}`" if p.default != "" else ""
-        rows.append(f"| `{p.name}` | {value} | {p.doc}{allowed(p)} |")
+        meaning = f"{p.doc}{allowed(p)}".replace("|", "\\|")
+        rows.append(f"| `{p.name}` | {value} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 

@@ -87,20 +87,73 @@ def _plane_normals(points, neighbour, viewpoint):  # type: ignore[no-untyped-def
     n, k = neighbour.shape
     normals = np.zeros((n, 3), np.float32)
     for i in numba.prange(n):
-        mean = np.zeros(3)
+        mx = my = mz = 0.0
         for j in range(k):
-            for a in range(3):
-                mean[a] += points[neighbour[i, j], a]
-        mean /= k
-        cov = np.zeros((3, 3))
+            p = points[neighbour[i, j]]
+            mx += p[0]
+            my += p[1]
+            mz += p[2]
+        mx, my, mz = mx / k, my / k, mz / k
+        xx = xy = xz = yy = yz = zz = 0.0
         for j in range(k):
-            for a in range(3):
-                for b in range(3):
-                    cov[a, b] += (points[neighbour[i, j], a] - mean[a]) * (points[neighbour[i, j], b] - mean[b])
-        normal = np.linalg.eigh(cov)[1][:, 0]
-        facing = 0.0
-        for a in range(3):
-            facing += normal[a] * (viewpoint[i, a] - points[i, a])
-        for a in range(3):
-            normals[i, a] = normal[a] if facing >= 0 else -normal[a]
+            p = points[neighbour[i, j]]
+            dx, dy, dz = p[0] - mx, p[1] - my, p[2] - mz
+            xx += dx * dx
+            xy += dx * dy
+            xz += dx * dz
+            yy += dy * dy
+            yz += dy * dz
+            zz += dz * dz
+        x, y, z = _flattest_direction(xx, xy, xz, yy, yz, zz)
+        facing = x * (viewpoint[i, 0] - mx) + y * (viewpoint[i, 1] - my) + z * (viewpoint[i, 2] - mz)
+        sign = 1.0 if facing >= 0 else -1.0
+        normals[i, 0], normals[i, 1], normals[i, 2] = sign * x, sign * y, sign * z
     return normals
+
+
+@numba.njit(cache=True, nogil=True)
+def _flattest_direction(xx, xy, xz, yy, yz, zz):  # type: ignore[no-untyped-def]
+    """Return the unit eigenvector of the smallest eigenvalue of a symmetric 3×3 matrix, in closed form (Smith 1961)."""
+    scale = max(xx, yy, zz)
+    if scale <= 0:
+        return 0.0, 0.0, 1.0
+    xx, xy, xz, yy, yz, zz = xx / scale, xy / scale, xz / scale, yy / scale, yz / scale, zz / scale
+    mean = (xx + yy + zz) / 3
+    a, b, c = xx - mean, yy - mean, zz - mean
+    spread = np.sqrt((a * a + b * b + c * c + 2 * (xy * xy + xz * xz + yz * yz)) / 6)
+    if spread < 1e-12:
+        return 0.0, 0.0, 1.0
+    det = a * (b * c - yz * yz) - xy * (xy * c - yz * xz) + xz * (xy * yz - b * xz)
+    cosine = min(max(det / (2 * spread**3), -1.0), 1.0)
+    smallest = mean + 2 * spread * np.cos(np.arccos(cosine) / 3 + 2 * np.pi / 3)
+    a, b, c = xx - smallest, yy - smallest, zz - smallest
+    # the rows of the shifted matrix span the plane: the longest of their cross products is its normal
+    x1, y1, z1 = xy * yz - xz * b, xz * xy - a * yz, a * b - xy * xy
+    x2, y2, z2 = xy * c - xz * yz, xz * xz - a * c, a * yz - xy * xz
+    x3, y3, z3 = b * c - yz * yz, yz * xz - xy * c, xy * yz - b * xz
+    n1, n2, n3 = x1 * x1 + y1 * y1 + z1 * z1, x2 * x2 + y2 * y2 + z2 * z2, x3 * x3 + y3 * y3 + z3 * z3
+    if n2 > n1 and n2 >= n3:
+        x1, y1, z1, n1 = x2, y2, z2, n2
+    elif n3 > n1:
+        x1, y1, z1, n1 = x3, y3, z3, n3
+    if n1 < 1e-12 * spread**4:  # as flat in two directions, a line at the extreme: any direction across it serves
+        return _across(a, xy, xz, b, yz, c)
+    norm = np.sqrt(n1)
+    return x1 / norm, y1 / norm, z1 / norm
+
+
+@numba.njit(cache=True, nogil=True)
+def _across(xx, xy, xz, yy, yz, zz):  # type: ignore[no-untyped-def]
+    """Return a unit vector across the direction of a symmetric matrix of rank one."""
+    if xx >= yy and xx >= zz:
+        x, y, z = xx, xy, xz
+    elif yy >= zz:
+        x, y, z = xy, yy, yz
+    else:
+        x, y, z = xz, yz, zz
+    if abs(x) <= abs(z):
+        x, y, z = 0.0, z, -y
+    else:
+        x, y, z = y, -x, 0.0
+    norm = np.sqrt(x * x + y * y + z * z)
+    return x / norm, y / norm, z / norm
