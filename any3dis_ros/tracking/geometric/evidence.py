@@ -1,4 +1,4 @@
-"""Between an object's 3D memory and a view: what the memory says of its pixels, and what a mask teaches the memory."""
+"""Between an object's 3D memory and a view: what the memory says of its superpixels, and what a mask teaches it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from any3dis_ros.tracking.geometric.memory import VoxelMemory, new_memory, remember
+from any3dis_ros.tracking.geometric.memory import MAX_VOXELS, VoxelMemory, new_memory, remember
 from any3dis_ros.tracking.geometric.reduction import depth_noise
 from any3dis_ros.tracking.geometric.views import Views
 
+OUT, WHOLE, SPLIT = np.int8(0), np.int8(1), np.int8(2)  # what a mask takes of a superpixel
 MAX_SPLAT = 4  # pixels; half the side of the largest square that one voxel paints
-MAX_VOTE = 3.0  # a voxel's say in a view, so that many agreeing views do not drown the pixels around it
-LEARN_PIXELS = 3000  # pixels of a mask and its surroundings that one view teaches the memory, about
+MAX_VOTE = np.float32(3.0)  # a voxel's say in a view, so that many agreeing views do not drown those around it
+LEARN_PIXELS = 500  # pixels of a mask and its surroundings that one view teaches the memory, about
 
 
 class FollowParams(NamedTuple):
@@ -39,27 +40,29 @@ class Workspace(NamedTuple):
     """Scratch memory of one worker thread, reused from object to object.
 
     Attributes:
-        memory: the object's voxels.
-        vote: h·w float32, evidence of each pixel where `stamp` equals `tick`.
-        stamp: h·w int64, the tick at which a pixel was last touched.
-        touched: h·w int32, pixels touched at this tick.
-        tick: 1 int64.
-        mask: h·w uint8, the mask being made; zero between two views.
-        inside: h·w int32, pixels of that mask.
+        memory: the object's voxels, V at most.
+        hit: V int32, the pixel at which each voxel seen in the view lies.
+        hit_depth, hit_side, hit_vote: V float32; metres from the camera, pixels that the voxel is wide, its vote.
         positive, negative: N+1 float64, pixels of each superpixel for and against; prefix sums in scoring.
+        covered: N+1 float64, pixels of each superpixel that voxels cover, those counted twice that are covered twice.
         state: N int8, what the mask takes of each superpixel.
+        vote: h·w float32, evidence of each pixel of split superpixels where `stamp` equals `tick`.
+        stamp: h·w int64, the tick at which a pixel was last touched.
+        tick: 1 int64.
     """
 
     memory: VoxelMemory
-    vote: NDArray[np.float32]
-    stamp: NDArray[np.int64]
-    touched: NDArray[np.int32]
-    tick: NDArray[np.int64]
-    mask: NDArray[np.uint8]
-    inside: NDArray[np.int32]
+    hit: NDArray[np.int32]
+    hit_depth: NDArray[np.float32]
+    hit_side: NDArray[np.float32]
+    hit_vote: NDArray[np.float32]
     positive: NDArray[np.float64]
     negative: NDArray[np.float64]
+    covered: NDArray[np.float64]
     state: NDArray[np.int8]
+    vote: NDArray[np.float32]
+    stamp: NDArray[np.int64]
+    tick: NDArray[np.int64]
 
 
 def new_workspace(views: Views) -> Workspace:
@@ -67,95 +70,132 @@ def new_workspace(views: Views) -> Workspace:
     pixels, labels = max(views.labels.shape[1], 1), max(views.start.shape[1], 1)
     return Workspace(
         new_memory(),
-        np.zeros(pixels, np.float32),
-        np.zeros(pixels, np.int64),
-        np.zeros(pixels, np.int32),
-        np.zeros(1, np.int64),
-        np.zeros(pixels, np.uint8),
-        np.zeros(pixels, np.int32),
+        np.zeros(MAX_VOXELS, np.int32),
+        np.zeros(MAX_VOXELS, np.float32),
+        np.zeros(MAX_VOXELS, np.float32),
+        np.zeros(MAX_VOXELS, np.float32),
+        np.zeros(labels, np.float64),
         np.zeros(labels, np.float64),
         np.zeros(labels, np.float64),
         np.zeros(labels, np.int8),
+        np.zeros(pixels, np.float32),
+        np.zeros(pixels, np.int64),
+        np.zeros(1, np.int64),
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def warp(views: Views, work: Workspace, t: int, params: FollowParams) -> tuple[int, int, int]:
-    """Project the memory into view `t` and let its visible voxels vote on the pixels that they cover.
+    """Project the memory into view `t` and let its visible voxels vote on the superpixels in which they lie.
 
-    Fills `work.vote`, `work.touched` and the counts of pixels for and against in every superpixel (positive[l + 1] and
-    negative[l + 1], ready to be summed up).
+    A voxel speaks for the pixels that it covers. Fills `work.hit*`, and the pixels for and against in every superpixel
+    (positive[l + 1] and negative[l + 1], ready to be summed up): of the share of it that voxels cover, the share that
+    their votes give each side.
 
     Returns:
-        the object's voxels known; of those, how many project into the image; how many pixels were touched.
+        the object's voxels known; of those, how many project into the image; how many voxels of any kind are seen.
     """
-    memory, T = work.memory, views.T_camera_map[t]
-    fx, fy, cx, cy = views.intrinsics[t, 0], views.intrinsics[t, 1], views.intrinsics[t, 2], views.intrinsics[t, 3]
-    h, w, row = views.size[t, 0], views.size[t, 1], views.surface.shape[2]
-    surface, labels = views.surface[t], views.labels[t]
-    work.tick[0] += 1
-    tick, touched = work.tick[0], 0
-    known, in_view = 0, 0
-    for i in range(memory.stored[0]):
-        slot = memory.used[i]
-        vote = min(max(memory.vote[slot], -MAX_VOTE), MAX_VOTE)
-        known += vote > 0
+    point, votes, T = work.memory.point, work.memory.vote, views.T_camera_map[t].astype(np.float32)
+    hit, hit_depth, hit_side, hit_vote = work.hit, work.hit_depth, work.hit_side, work.hit_vote
+    positive, negative, covered = work.positive, work.negative, work.covered
+    t00, t01, t02, t03 = T[0, 0], T[0, 1], T[0, 2], T[0, 3]
+    t10, t11, t12, t13 = T[1, 0], T[1, 1], T[1, 2], T[1, 3]
+    t20, t21, t22, t23 = T[2, 0], T[2, 1], T[2, 2], T[2, 3]
+    fx, fy = np.float32(views.intrinsics[t, 0]), np.float32(views.intrinsics[t, 1])
+    cx, cy = np.float32(views.intrinsics[t, 2] + 0.5), np.float32(views.intrinsics[t, 3] + 0.5)
+    h, w = np.float32(views.size[t, 0]), np.float32(views.size[t, 1])
+    row, surface, labels = views.surface.shape[2], views.surface[t], views.labels[t]
+    near = np.float32(params.tolerance_m + params.tolerance_sigmas * params.noise_base_m)
+    far = np.float32(params.tolerance_sigmas * params.noise_quadratic)
+    width = np.float32(work.memory.side[0]) * fx
+    positive[:] = 0.0
+    negative[:] = 0.0
+    covered[:] = 0.0
+    known, in_view, seen = 0, 0, 0
+    for i in range(work.memory.stored[0]):
+        vote = votes[i]
         if vote == 0:
             continue
-        x, y, z = memory.point[slot, 0], memory.point[slot, 1], memory.point[slot, 2]
-        zc = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
-        if zc < 0.1:
+        known += vote > 0
+        x, y, z = point[i, 0], point[i, 1], point[i, 2]
+        zc = t20 * x + t21 * y + t22 * z + t23
+        if zc < np.float32(0.1):
             continue
-        u = fx * (T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]) / zc + cx
-        v = fy * (T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]) / zc + cy
-        if not (-0.5 <= u < w - 0.5 and -0.5 <= v < h - 0.5):
+        u = fx * (t00 * x + t01 * y + t02 * z + t03) / zc + cx
+        v = fy * (t10 * x + t11 * y + t12 * z + t13) / zc + cy
+        if not (u >= 0 and u < w and v >= 0 and v < h):
             continue
         in_view += vote > 0
-        r, c = int(np.floor(v + 0.5)), int(np.floor(u + 0.5))
-        reach = params.tolerance_sigmas * depth_noise(zc, params.noise_base_m, params.noise_quadratic)
-        reach += params.tolerance_m
-        if abs(surface[r, c] - zc) > reach:
+        r, c = np.int64(v), np.int64(u)
+        beyond = zc - np.float32(0.4)
+        if abs(surface[r, c] - zc) > near + far * beyond * beyond:
             continue
-        half = min(int(0.6 * memory.side[0] * fx / zc + 0.3), MAX_SPLAT)
+        vote = min(max(vote, -MAX_VOTE), MAX_VOTE)
+        pixel, side = r * row + c, width / zc
+        hit[seen], hit_depth[seen], hit_side[seen], hit_vote[seen] = pixel, zc, side, vote
+        seen += 1
+        label = labels[pixel] + 1
+        area = side * side
+        if vote > 0:
+            positive[label] += vote * area
+        else:
+            negative[label] -= vote * area
+        covered[label] += area
+    start = views.start[t]
+    for label in range(1, len(covered)):
+        if covered[label] > 0:
+            area = start[label] - start[label - 1]
+            votes_cast = positive[label] + negative[label]
+            share = min(covered[label], area) / votes_cast
+            positive[label] *= share
+            negative[label] *= share
+    return known, in_view, seen
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def splat(views: Views, work: Workspace, t: int, seen: int, params: FollowParams) -> None:
+    """Let the voxels seen in split superpixels vote on their pixels, each on the square that it covers."""
+    surface, labels, state = views.surface[t], views.labels[t], work.state
+    h, w, row = views.size[t, 0], views.size[t, 1], views.surface.shape[2]
+    stamp, tick, votes = work.stamp, work.tick[0], work.vote
+    for i in range(seen):
+        pixel = work.hit[i]
+        if state[labels[pixel]] != SPLIT:
+            continue
+        z, half = work.hit_depth[i], min(int(0.6 * work.hit_side[i] + 0.3), MAX_SPLAT)
+        sigma = depth_noise(z, params.noise_base_m, params.noise_quadratic)
+        reach = params.tolerance_m + params.tolerance_sigmas * sigma
+        r, c = pixel // row, pixel % row
         for i_row in range(max(r - half, 0), min(r + half + 1, h)):
             for i_col in range(max(c - half, 0), min(c + half + 1, w)):
-                if abs(surface[i_row, i_col] - zc) > reach:
+                p = i_row * row + i_col
+                if state[labels[p]] != SPLIT or abs(surface[i_row, i_col] - z) > reach:
                     continue
-                pixel = i_row * row + i_col
-                if work.stamp[pixel] != tick:
-                    work.stamp[pixel] = tick
-                    work.vote[pixel] = 0.0
-                    work.touched[touched] = pixel
-                    touched += 1
-                near = half + 1 - max(abs(i_row - r), abs(i_col - c))
-                work.vote[pixel] += vote * near
-    work.positive[:] = 0.0
-    work.negative[:] = 0.0
-    for i in range(touched):
-        pixel = work.touched[i]
-        if work.vote[pixel] > 0:
-            work.positive[labels[pixel] + 1] += 1
-        elif work.vote[pixel] < 0:
-            work.negative[labels[pixel] + 1] += 1
-    return known, in_view, touched
+                if stamp[p] != tick:
+                    stamp[p] = tick
+                    votes[p] = 0.0
+                ring = max(abs(i_row - r), abs(i_col - c))
+                votes[p] += work.hit_vote[i] * (half + 1 - ring)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def learn(
     views: Views,
     work: Workspace,
     t: int,
     box: tuple[int, int, int, int],
-    area: int,
+    area: float,
     outer: int,
     weight: float,
     params: FollowParams,
 ) -> None:
-    """Teach the memory the mask in `work.mask`: votes for its inside, against its surroundings, none on its outline.
+    """Teach the memory the mask in `work.state`: votes for its inside, against its surroundings.
+
+    Its outline teaches nothing, nor do split superpixels, which hold both.
 
     Args:
         views: the prepared keyframes.
-        work: scratch memory; `work.mask` holds the mask.
+        work: scratch memory; `work.state` holds the mask.
         t: the view.
         box: first row, last row, first column, last column of the mask.
         area: pixels of the mask.
@@ -163,7 +203,7 @@ def learn(
         weight: of each vote.
         params: thresholds.
     """
-    T = views.T_map_camera[t]
+    T, state, memory = views.T_map_camera[t], work.state, work.memory
     fx, fy, cx, cy = views.intrinsics[t, 0], views.intrinsics[t, 1], views.intrinsics[t, 2], views.intrinsics[t, 3]
     h, w, row = views.size[t, 0], views.size[t, 1], views.surface.shape[2]
     first, end = views.first[t, outer], views.end[t, outer]
@@ -171,24 +211,29 @@ def learn(
     r0, r1 = max(box[0] - margin, 1), min(box[1] + margin, h - 2)
     c0, c1 = max(box[2] - margin, 1), min(box[3] + margin, w - 2)
     stride = max(1, int(np.sqrt(max(r1 - r0, 0) * max(c1 - c0, 0) / LEARN_PIXELS)))
-    mask, depth, labels = work.mask, views.depth[t], views.labels[t]
+    depth, labels = views.depth[t], views.labels[t]
     for r in range(r0, r1 + 1, stride):
         for c in range(c0, c1 + 1, stride):
             z = depth[r, c]
             if z == 0:
                 continue
             p = r * row + c
-            cross = mask[p] + mask[p - 1] + mask[p + 1] + mask[p - row] + mask[p + row]
-            if 0 < cross < 5:
+            label = labels[p]
+            own = state[label]
+            if own == SPLIT or (own == OUT and first <= label < end):
                 continue
-            if cross == 0 and first <= labels[p] < end:
+            if (
+                state[labels[p - 1]] != own
+                or state[labels[p + 1]] != own
+                or state[labels[p - row]] != own
+                or state[labels[p + row]] != own
+            ):
                 continue
-            vote = weight if cross == 5 else -weight
             x, y = (c - cx) / fx * z, (r - cy) / fy * z
             remember(
-                work.memory,
+                memory,
                 T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3],
                 T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3],
                 T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3],
-                vote,
+                weight if own == WHOLE else -weight,
             )

@@ -5,26 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from any3dis_ros.tracking.geometric.evidence import FollowParams, Workspace, learn, warp
+from any3dis_ros.tracking.geometric.evidence import OUT, WHOLE, FollowParams, Workspace, learn, splat, warp
 from any3dis_ros.tracking.geometric.memory import forget
 from any3dis_ros.tracking.geometric.selection import (
-    OUT,
-    WHOLE,
     accumulate,
     best_node,
     corrected_node,
     decide,
-    erase,
     largest_plausible,
     metric_area,
+    outlined,
     pack,
-    paint,
 )
 from any3dis_ros.tracking.geometric.views import Views
 
 NOT_IN_VIEW, FOUND, ABSENT, ABSTAINED = 0, 1, 2, 3
 PIVOT_WEIGHT = 3.0  # votes of the pivot's mask: what was asked for outweighs what was inferred
-PIVOT_VOXELS = 1500  # voxels, about, by which the pivot's mask is remembered
+PIVOT_VOXELS = 300  # voxels, about, by which the pivot's mask is remembered
 
 
 @njit(cache=True, nogil=True)
@@ -56,7 +53,7 @@ def follow(
         status (F int8); boxes (F×4 int32: first and last row, first and last column); bits of all boxes, one after the
         other (uint8), and where each starts (F+1 int64).
     """
-    F, row = len(frames), views.surface.shape[2]
+    F = len(frames)
     status = np.zeros(F, np.int8)
     boxes = np.zeros((F, 4), np.int32)
     start = np.zeros(F + 1, np.int64)
@@ -65,39 +62,37 @@ def follow(
     for i in range(F):
         t = frames[i]
         start[i + 1] = start[i]
-        known, in_view, _ = warp(views, work, t, params)
+        known, in_view, seen = warp(views, work, t, params)
         accumulate(work)
-        state, agreement = NOT_IN_VIEW, 0.0
-        area, box, found = 0, (0, 0, 0, 0), -1
+        state, agreement, area, split = NOT_IN_VIEW, 0.0, 0.0, False
+        box, found = (0, 0, 0, 0), -1
         if in_view >= max(params.min_in_view * known, 4.0):
             state = ABSENT
             if work.positive[-1] >= params.min_pixels:
                 found, agreement = best_node(views, work, t, params)
                 found = found if agreement > params.accept else -1
                 decide(views, work, t, found)
-                area, overlap, box = paint(views, work, t)
+                area, overlap, split, box = outlined(views, work, t)
                 agreement = max(agreement, overlap) if agreement > params.accept else overlap
-                state = FOUND
-                if area < params.min_pixels or overlap < params.abstain_below:
-                    state = ABSTAINED
-                    erase(work, area)
-                    area = 0
+                state = ABSTAINED if area < params.min_pixels or overlap < params.abstain_below else FOUND
         if state != FOUND and click_start[i + 1] > click_start[i]:
             labels = views.labels[t][clicks[click_start[i] : click_start[i + 1]]]
             on = click_on[click_start[i] : click_start[i + 1]]
             found = corrected_node(views, work, t, labels[on], labels[~on], expected_m2)
             work.state[:] = OUT
             work.state[views.first[t, found] : views.end[t, found]] = WHOLE
-            area, _, box = paint(views, work, t)
+            area, _, split, box = outlined(views, work, t)
             state, agreement = FOUND, 1.0
         status[i] = state
         if state == FOUND:
+            work.tick[0] += 1
+            if split:
+                splat(views, work, t, seen, params)
             boxes[i] = box
-            start[i + 1] += pack(work, row, box, bits[start[i] :])
+            start[i + 1] += pack(views, work, t, box, bits[start[i] :])
             if agreement > params.learn_above:
                 outer = largest_plausible(views, work, t, found, params) if found >= 0 else views.nodes[t] - 1
                 learn(views, work, t, box, area, outer, 1.0, params)
-            erase(work, area)
     return status, boxes, bits[: start[F]].copy(), start
 
 
@@ -109,10 +104,8 @@ def _be_born(views: Views, work: Workspace, pivot: int, node: int, params: Follo
     pixels = views.area[pivot, node]
     footprint = np.sqrt(expected_m2 / max(pixels, 1))
     forget(work.memory, max(footprint, np.sqrt(expected_m2 / PIVOT_VOXELS), 0.002))
-    work.tick[0] += 1  # no evidence: the mask is the node itself
     work.state[:] = OUT
     work.state[first:end] = WHOLE
-    area, _, box = paint(views, work, pivot)
+    area, _, _, box = outlined(views, work, pivot)
     learn(views, work, pivot, box, area, node, PIVOT_WEIGHT, params)
-    erase(work, area)
     return expected_m2

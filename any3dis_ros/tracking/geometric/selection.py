@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from any3dis_ros.tracking.geometric.evidence import FollowParams, Workspace
+from any3dis_ros.tracking.geometric.evidence import OUT, SPLIT, WHOLE, FollowParams, Workspace
 from any3dis_ros.tracking.geometric.prompting import common_node, node_score
 from any3dis_ros.tracking.geometric.views import Views
 
-OUT, WHOLE, SPLIT = np.int8(0), np.int8(1), np.int8(2)
 
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def accumulate(work: Workspace) -> None:
     """Turn the counts of every superpixel into prefix sums, so that a node's count is end minus first."""
     for label in range(1, len(work.positive)):
@@ -20,7 +18,7 @@ def accumulate(work: Workspace) -> None:
         work.negative[label] += work.negative[label - 1]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def best_node(views: Views, work: Workspace, t: int, params: FollowParams) -> tuple[int, float]:
     """Return the node of view `t` that agrees best with the evidence, and its agreement, 0-1.
 
@@ -28,15 +26,16 @@ def best_node(views: Views, work: Workspace, t: int, params: FollowParams) -> tu
     the contrast of the node decides.
     """
     best, best_score, best_agreement = -1, 0.0, 0.0
+    first, end, positive = views.first[t], views.end[t], work.positive
     for node in range(views.nodes[t]):
-        if work.positive[views.end[t, node]] > work.positive[views.first[t, node]]:
+        if positive[end[node]] - positive[first[node]] > best_score * positive[-1]:  # no score is above this share
             score, agreement = rated(views, work, t, node, params)
             if score > best_score:
                 best, best_score, best_agreement = node, score, agreement
     return best, best_agreement
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def rated(views: Views, work: Workspace, t: int, node: int, params: FollowParams) -> tuple[float, float]:
     """Return the score of a node and its agreement with the evidence alone, both 0-1."""
     a, b, total = views.first[t, node], views.end[t, node], work.positive[-1]
@@ -48,7 +47,7 @@ def rated(views: Views, work: Workspace, t: int, node: int, params: FollowParams
     return agreement * (1.0 - params.contrast_say * (1.0 - contrast)), agreement
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def decide(views: Views, work: Workspace, t: int, node: int) -> None:
     """Set what the mask takes of every superpixel of view `t`.
 
@@ -69,37 +68,34 @@ def decide(views: Views, work: Workspace, t: int, node: int) -> None:
             work.state[label] = WHOLE if taken else OUT
 
 
-@njit(cache=True, nogil=True)
-def paint(views: Views, work: Workspace, t: int) -> tuple[int, float, tuple[int, int, int, int]]:
-    """Write the decided superpixels into `work.mask`.
+@njit(cache=True, nogil=True, error_model="numpy")
+def outlined(views: Views, work: Workspace, t: int) -> tuple[float, float, bool, tuple[int, int, int, int]]:
+    """Return what the decided superpixels of view `t` amount to.
 
     Returns:
-        area in pixels; agreement with the evidence (IoU over pixels that have any); first and last row and column.
+        area in pixels; agreement with the evidence (IoU over pixels that have any); whether a superpixel is split;
+        first and last row and column.
     """
-    tick, row = work.tick[0], views.surface.shape[2]
-    area, right, wrong = 0, 0, 0
+    area, right, wrong, split = 0.0, 0.0, 0.0, False
     r0, r1, c0, c1 = 1 << 30, -1, 1 << 30, -1
     for label in range((views.nodes[t] + 1) // 2):
-        if work.state[label] == OUT:
+        state = work.state[label]
+        if state == OUT:
             continue
-        for i in range(views.start[t, label], views.start[t, label + 1]):
-            pixel = views.pixels[t, i]
-            vote = work.vote[pixel] if work.stamp[pixel] == tick else np.float32(0)
-            if work.state[label] == SPLIT and vote <= 0:
-                continue
-            work.mask[pixel] = 1
-            work.inside[area] = pixel
-            area += 1
-            if vote > 0:
-                right += 1
-            elif vote < 0:
-                wrong += 1
-            r, c = int(pixel) // row, int(pixel) % row
-            r0, r1, c0, c1 = min(r0, r), max(r1, r), min(c0, c), max(c1, c)
-    return area, right / max(work.positive[-1] + wrong, 1.0), (r0, r1, c0, c1)
+        plus = work.positive[label + 1] - work.positive[label]
+        right += plus
+        if state == SPLIT:
+            area += plus
+            split = True
+        else:
+            area += views.start[t, label + 1] - views.start[t, label]
+            wrong += work.negative[label + 1] - work.negative[label]
+        r0, r1 = min(r0, views.box[t, label, 0]), max(r1, views.box[t, label, 1])
+        c0, c1 = min(c0, views.box[t, label, 2]), max(c1, views.box[t, label, 3])
+    return area, right / max(work.positive[-1] + wrong, 1.0), split, (r0, r1, c0, c1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def largest_plausible(views: Views, work: Workspace, t: int, node: int, params: FollowParams) -> int:
     """Return the largest node around `node` that the evidence allows nearly as well."""
     best, _ = rated(views, work, t, node, params)
@@ -113,28 +109,29 @@ def largest_plausible(views: Views, work: Workspace, t: int, node: int, params: 
     return plausible
 
 
-@njit(cache=True, nogil=True)
-def erase(work: Workspace, area: int) -> None:
-    """Clear the mask again."""
-    for i in range(area):
-        work.mask[work.inside[i]] = 0
-
-
-@njit(cache=True, nogil=True)
-def pack(work: Workspace, row: int, box: tuple[int, int, int, int], out: np.ndarray) -> int:
+@njit(cache=True, nogil=True, error_model="numpy")
+def pack(views: Views, work: Workspace, t: int, box: tuple[int, int, int, int], out: np.ndarray) -> int:
     """Write the mask's box as bits, first pixel in the highest bit, rows without gaps; return the bytes written."""
-    bit, rows, columns = 0, box[1] - box[0] + 1, box[3] - box[2] + 1
-    size = (rows * columns + 7) // 8
-    out[:size] = 0
+    labels, state, row, tick = views.labels[t], work.state, views.surface.shape[2], work.tick[0]
+    bits, size, filled = 0, 0, 0
     for r in range(box[0], box[1] + 1):
-        for c in range(box[2], box[3] + 1):
-            if work.mask[r * row + c]:
-                out[bit >> 3] |= np.uint8(128 >> (bit & 7))
-            bit += 1
+        for p in range(r * row + box[2], r * row + box[3] + 1):
+            inside = state[labels[p]]
+            if inside == SPLIT:
+                inside = np.int8(work.stamp[p] == tick and work.vote[p] > 0)
+            bits = bits << 1 | inside
+            filled += 1
+            if filled == 8:
+                out[size] = bits
+                bits, filled = 0, 0
+                size += 1
+    if filled:
+        out[size] = bits << (8 - filled)
+        size += 1
     return size
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def metric_area(views: Views, t: int, node: int) -> float:
     """Return the area of a node as the camera faces it, square metres."""
     total, row = 0.0, views.surface.shape[2]
@@ -145,7 +142,7 @@ def metric_area(views: Views, t: int, node: int) -> float:
     return total / (views.intrinsics[t, 0] * views.intrinsics[t, 1])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def corrected_node(
     views: Views, work: Workspace, t: int, positive: np.ndarray, negative: np.ndarray, expected_m2: float
 ) -> int:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from any3dis_ros.config import GeometricConfig
@@ -30,6 +31,7 @@ class View(NamedTuple):
         labels: h×w int32, superpixel of each pixel, in the order of the tree.
         pixels: h·w int32, flat pixel indices sorted by label.
         start: N+1 int32; pixels[start[l]:start[l + 1]] are those of label l.
+        box: N×4 int32, first and last row, first and last column of each label.
         tree: merge tree over the superpixels.
         camera: intrinsics at tracking size.
         frame_shape: (H, W) of the keyframe.
@@ -40,6 +42,7 @@ class View(NamedTuple):
     labels: NDArray[np.int32]
     pixels: NDArray[np.int32]
     start: NDArray[np.int32]
+    box: NDArray[np.int32]
     tree: MergeTree
     camera: Camera
     frame_shape: tuple[int, int]
@@ -53,6 +56,7 @@ class Views(NamedTuple):
         labels: T×(h·w) int32, -1 in the padding; flat indices always count in rows of w.
         pixels: T×(h·w) int32.
         start: T×(N+1) int32.
+        box: T×N×4 int32, first and last row, first and last column of each superpixel.
         parent, first, end: T×M int32; height T×M float32; area T×M int32.
         nodes: T int32, nodes of each tree (0..nodes-1; the first (nodes + 1) / 2 are superpixels).
         size: T×2 int32, height and width of each view without padding.
@@ -65,6 +69,7 @@ class Views(NamedTuple):
     labels: NDArray[np.int32]
     pixels: NDArray[np.int32]
     start: NDArray[np.int32]
+    box: NDArray[np.int32]
     parent: NDArray[np.int32]
     first: NDArray[np.int32]
     end: NDArray[np.int32]
@@ -96,20 +101,35 @@ def prepare_view(frame: Frame, config: GeometricConfig) -> View:
         labels=labels,
         pixels=np.argsort(flat, kind="stable").astype(np.int32),
         start=start,
+        box=_boxes(labels, len(new_label)),
         tree=tree,
         camera=small.camera,
         frame_shape=(frame.depth.shape[0], frame.depth.shape[1]),
     )
 
 
+@njit(cache=True, nogil=True)
+def _boxes(labels: np.ndarray, count: int) -> np.ndarray:
+    """Return the first and last row, first and last column of each label; count×4 int32."""
+    box = np.empty((count, 4), np.int32)
+    box[:, 0::2] = 1 << 30
+    box[:, 1::2] = -1
+    for r in range(labels.shape[0]):
+        for c in range(labels.shape[1]):
+            own = box[labels[r, c]]
+            own[0], own[1] = min(own[0], r), max(own[1], r)
+            own[2], own[3] = min(own[2], c), max(own[3], c)
+    return box
+
+
 def prepare_views(frames: Sequence[Frame], config: GeometricConfig, workers: int, progress: Progress) -> list[View]:
-    """Prepare all keyframes in parallel; `progress` is told of stage 'frames' and may cancel between two of them."""
+    """Prepare all keyframes in parallel; `progress` is told of stage 'features' and may cancel between two of them."""
     views: list[View] = []
     with ThreadPoolExecutor(workers) as pool:
         try:
             for view in pool.map(lambda f: prepare_view(f, config), frames):
                 views.append(view)
-                progress("frames", len(views), len(frames))
+                progress("features", len(views), len(frames))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -122,13 +142,14 @@ def stacked(views: Sequence[View], frames: Sequence[Frame]) -> Views:
     h = max((v.labels.shape[0] for v in views), default=1)
     w = max((v.labels.shape[1] for v in views), default=1)
     M = max((len(v.tree.parent) for v in views), default=1)
-    N = max((len(v.start) for v in views), default=1)
+    N = max((len(v.start) for v in views), default=2)
     out = Views(
         surface=np.zeros((T, h, w), np.float32),
         depth=np.zeros((T, h, w), np.float32),
         labels=np.full((T, h * w), -1, np.int32),
         pixels=np.zeros((T, h * w), np.int32),
         start=np.zeros((T, N), np.int32),
+        box=np.zeros((T, N - 1, 4), np.int32),
         parent=np.full((T, M), -1, np.int32),
         first=np.zeros((T, M), np.int32),
         end=np.zeros((T, M), np.int32),
@@ -150,6 +171,7 @@ def stacked(views: Sequence[View], frames: Sequence[Frame]) -> Views:
         out.labels[t].reshape(h, w)[:hv, :wv] = v.labels
         out.pixels[t, : hv * wv] = v.pixels // wv * w + v.pixels % wv
         out.start[t, : len(v.start)] = v.start
+        out.box[t, : len(v.box)] = v.box
         out.start[t, len(v.start) :] = v.start[-1]
         out.parent[t, :m], out.height[t, :m], out.area[t, :m] = v.tree.parent, v.tree.height, v.tree.area
         out.first[t, :m], out.end[t, :m] = v.tree.first, v.tree.end

@@ -8,30 +8,26 @@ from hypothesis import strategies as st
 
 from any3dis_ros.tracking.base import PointPrompt
 from any3dis_ros.tracking.geometric import memory as memory_module
-from any3dis_ros.tracking.geometric.evidence import MAX_VOTE, learn, new_workspace, warp
+from any3dis_ros.tracking.geometric.evidence import MAX_VOTE, OUT, SPLIT, WHOLE, learn, new_workspace, splat, warp
 from any3dis_ros.tracking.geometric.memory import MAX_VOXELS, forget, new_memory, remember
 from any3dis_ros.tracking.geometric.reduction import depth_noise
 from any3dis_ros.tracking.geometric.selection import (
-    OUT,
-    SPLIT,
-    WHOLE,
     accumulate,
     best_node,
     corrected_node,
     decide,
-    erase,
     metric_area,
+    outlined,
     pack,
-    paint,
 )
 
 
 def votes(memory) -> dict[tuple[int, ...], float]:
     side = memory.side[0]
-    slots = memory.used[: memory.stored[0]]
+    n = memory.stored[0]
     return {
-        tuple(np.floor(p.astype(np.float64) / side).astype(int).tolist()): float(v)
-        for p, v in zip(memory.point[slots], memory.vote[slots], strict=True)
+        tuple(np.floor(p.astype(np.float64) * (1 / side)).astype(int).tolist()): float(v)
+        for p, v in zip(memory.point[:n], memory.vote[:n], strict=True)
     }
 
 
@@ -46,7 +42,7 @@ def test_votes_add_up_by_voxel(seed, n, side):
     expected: dict[tuple[int, ...], float] = {}
     for p, weight in zip(points, weights, strict=True):
         remember(memory, *p, float(weight))
-        key = tuple(np.floor(p / side).astype(int).tolist())
+        key = tuple(np.floor(p * (1 / side)).astype(int).tolist())
         expected[key] = expected.get(key, 0.0) + float(weight)
     assert votes(memory) == expected
 
@@ -68,7 +64,7 @@ def test_a_full_memory_grows_coarser_and_keeps_its_votes():
         remember(memory, (i % 160) * 0.01 + 0.005, (i // 160) * 0.01 + 0.005, 0.005, 1.0)
     assert memory.stored[0] <= MAX_VOXELS
     assert memory.side[0] == pytest.approx(0.02)
-    assert memory.vote[memory.used[: memory.stored[0]]].sum() == pytest.approx(n)
+    assert memory.vote[: memory.stored[0]].sum() == pytest.approx(n)
 
 
 def test_a_point_beyond_the_grid_is_ignored():
@@ -79,11 +75,18 @@ def test_a_point_beyond_the_grid_is_ignored():
 
 
 def test_warp_agrees_with_numpy(table_session):
-    """Every visible voxel votes on the pixel it projects to; hidden ones and those outside the image do not."""
+    """Every visible voxel speaks for its square at the pixel it projects to; hidden ones and those outside do not."""
     views, params = table_session._views, table_session._params()
-    t = 1
+    t, side = 1, 0.006
     rng = np.random.default_rng(5)
-    points = rng.uniform((-0.7, -0.7, 0.0), (0.7, 0.7, 1.0), (4000, 3))
+    points = rng.uniform((-0.7, -0.7, 0.0), (0.7, 0.7, 1.0), (6000, 3)).astype(np.float32)
+    votes = rng.choice([-2.0, 1.0], len(points))
+    work = new_workspace(views)
+    forget(work.memory, side)
+    for x, vote in zip(points, votes, strict=True):
+        remember(work.memory, *x.astype(float), vote)
+    n = work.memory.stored[0]
+    points, votes = work.memory.point[:n].astype(float), work.memory.vote[:n]
     T = np.linalg.inv(views.T_map_camera[t])
     p = points @ T[:3, :3].T + T[:3, 3]
     fx, fy, cx, cy = views.intrinsics[t]
@@ -91,35 +94,70 @@ def test_warp_agrees_with_numpy(table_session):
     inside = (u >= 0) & (u < 320) & (v >= 0) & (v < 240)
     reach = params.tolerance_sigmas * depth_noise(p[:, 2], params.noise_base_m, params.noise_quadratic)
     surface = views.surface[t][np.clip(v, 0, 239), np.clip(u, 0, 319)]
-    seen = inside & (np.abs(surface - p[:, 2]) <= reach + params.tolerance_m)
-    work = new_workspace(views)
-    forget(work.memory, 0.001)  # a voxel covers no more than its own pixel
-    for x in points:
-        remember(work.memory, *x, 1.0)
-    known, in_view, touched = warp(views, work, t, params)
-    assert known == len(points)
-    assert in_view == inside.sum()
-    expected = set((v * 320 + u)[seen].tolist())
-    assert 50 < len(expected) < len(points) / 2
-    found = set(work.touched[:touched].tolist())
-    assert len(found ^ expected) <= 2  # float32 against float64 at a pixel's edge
-    per_label = np.bincount(views.labels[t][sorted(found)], minlength=views.start.shape[1] - 1)
-    np.testing.assert_array_equal(work.positive[1:], per_label)
+    expected = inside & (np.abs(surface - p[:, 2]) <= reach + params.tolerance_m)
+    assert 50 < expected.sum() < n / 2
+
+    known, in_view, seen = warp(views, work, t, params)
+    assert known == (votes > 0).sum()
+    assert abs(in_view - (inside & (votes > 0)).sum()) <= 2  # float32 against float64 at the border
+    assert abs(seen - expected.sum()) <= 2
+    found = set(work.hit[:seen].tolist())
+    assert len(found ^ set((v * 320 + u)[expected].tolist())) <= 4
+
+    N = views.start.shape[1] - 1
+    label = views.labels[t][work.hit[:seen]]
+    size, vote = work.hit_side[:seen].astype(float) ** 2, work.hit_vote[:seen]
+    np.testing.assert_allclose(size, (side * fx / work.hit_depth[:seen]) ** 2, rtol=1e-5)
+    area = np.diff(views.start[t])
+    covered = np.minimum(np.bincount(label, size, N), area)
+    plus = np.bincount(label, size * np.maximum(vote, 0), N)
+    minus = np.bincount(label, size * np.maximum(-vote, 0), N)
+    share = np.divide(covered, plus + minus, out=np.zeros(N), where=covered > 0)
+    np.testing.assert_allclose(work.positive[1:], share * plus, rtol=1e-4)
+    np.testing.assert_allclose(work.negative[1:], share * minus, rtol=1e-4)
+
+
+def point_at(views, t: int, pixel: tuple[int, int]) -> np.ndarray:
+    """The point of the map on the surface seen at a pixel (row, column)."""
+    fx, fy, cx, cy = views.intrinsics[t]
+    z = float(views.surface[t][pixel])
+    return (views.T_map_camera[t] @ np.array([(pixel[1] - cx) / fx * z, (pixel[0] - cy) / fy * z, z, 1.0]))[:3]
 
 
 def test_votes_against_outweigh_and_are_bounded(table_session):
     views, params = table_session._views, table_session._params()
     work = new_workspace(views)
-    K = views.intrinsics[2]
-    z = float(views.surface[2][120, 160])
-    point = views.T_map_camera[2] @ np.array([(160 - K[2]) / K[0] * z, (120 - K[3]) / K[1] * z, z, 1.0])
-    forget(work.memory, 0.001)
-    remember(work.memory, *point[:3], -50.0)
-    warp(views, work, 2, params)
-    pixel = 120 * 320 + 160
-    assert work.vote[pixel] == -MAX_VOTE
-    assert work.negative.sum() == 1
+    forget(work.memory, 0.01)
+    remember(work.memory, *point_at(views, 2, (120, 160)), -50.0)
+    _, _, seen = warp(views, work, 2, params)
+    assert seen == 1
+    assert work.hit[0] == 120 * 320 + 160
+    assert work.hit_vote[0] == -MAX_VOTE
+    assert work.negative.sum() == pytest.approx(float(work.hit_side[0]) ** 2)
     assert work.positive.sum() == 0
+
+
+def test_only_split_superpixels_are_voted_on_by_pixel(table_session):
+    """A voxel five pixels wide paints the 7×7 square about it, its middle most, where superpixels are split."""
+    views, params = table_session._views, table_session._params()
+    work = new_workspace(views)
+    z = float(views.surface[2][120, 160])
+    forget(work.memory, 5.0 * z / views.intrinsics[2, 0])
+    remember(work.memory, *point_at(views, 2, (120, 160)), 2.0)
+    _, _, seen = warp(views, work, 2, params)
+    work.tick[0] += 1
+    work.state[:] = WHOLE
+    splat(views, work, 2, seen, params)
+    assert not (work.stamp == work.tick[0]).any()
+    work.state[:] = SPLIT
+    splat(views, work, 2, seen, params)
+    square = np.zeros((240, 320))
+    ring = np.maximum(*np.abs(np.mgrid[-3:4, -3:4]))
+    square[117:124, 157:164] = 2.0 * (4 - ring)
+    near = np.abs(views.surface[2] - z) < params.tolerance_m
+    voted = np.where(work.stamp == work.tick[0], work.vote, 0.0).reshape(240, 320)
+    np.testing.assert_array_equal(voted[near], square[near])
+    assert near[117:124, 157:164].sum() > 20
 
 
 def node_of(session, ids, frame: int, which: int) -> int:
@@ -137,15 +175,15 @@ def test_a_mask_learnt_and_warped_back_is_itself(table_scene, table_session):
     views, params = table_session._views, table_session._params()
     node = node_of(table_session, table_scene[1], 2, 2)
     work = new_workspace(views)
-    forget(work.memory, 0.004)
-    work.tick[0] += 1
+    forget(work.memory, 0.02)  # wider than the pixels learnt are apart
     first, end = views.first[2, node], views.end[2, node]
     work.state[first:end] = WHOLE
-    area, _, box = paint(views, work, 2)
+    area, _, split, box = outlined(views, work, 2)
     assert area == views.area[2, node]
+    assert not split
+    rows, columns = np.nonzero(((views.labels[2] >= first) & (views.labels[2] < end)).reshape(240, 320))
+    assert box == (rows.min(), rows.max(), columns.min(), columns.max())
     learn(views, work, 2, box, area, node, 3.0, params)
-    erase(work, area)
-    assert not work.mask.any()
     warp(views, work, 2, params)
     accumulate(work)
     found, agreement = best_node(views, work, 2, params)
@@ -207,17 +245,25 @@ def test_superpixels_are_taken_left_out_or_split_by_evidence(table_session):
     assert (work.state[1:] == OUT).all()
 
 
-@given(seed=st.integers(0, 1000), rows=st.integers(1, 9), columns=st.integers(1, 20))
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 40), columns=st.integers(1, 60))
 @settings(max_examples=30, deadline=None)
 def test_packed_bits_are_numpys(table_session, seed, rows, columns):
+    """Whole superpixels are inside, split ones where the vote of this tick is for it."""
     rng = np.random.default_rng(seed)
-    work = new_workspace(table_session._views)
-    mask = rng.random((12, 32)) < 0.5
-    work.mask[: 12 * 32] = mask.ravel()
-    out = np.full(64, 255, np.uint8)
-    size = pack(work, 32, (2, 1 + rows, 3, 2 + columns), out)
-    work.mask[: 12 * 32] = 0
-    np.testing.assert_array_equal(out[:size], np.packbits(mask[2 : 2 + rows, 3 : 3 + columns]))
+    views = table_session._views
+    work = new_workspace(views)
+    work.state[:] = rng.choice([OUT, WHOLE, SPLIT], len(work.state))
+    work.tick[0] = 5
+    work.stamp[:] = rng.integers(4, 6, len(work.stamp))
+    work.vote[:] = rng.normal(size=len(work.vote))
+    r, c = int(rng.integers(0, 200)), int(rng.integers(0, 260))
+    out = np.full(9600, 255, np.uint8)
+    size = pack(views, work, 1, (r, r + rows - 1, c, c + columns - 1), out)
+    state = work.state[views.labels[1]]
+    mask = (state == WHOLE) | ((state == SPLIT) & (work.stamp == 5) & (work.vote > 0))
+    expected = np.packbits(mask.reshape(240, 320)[r : r + rows, c : c + columns])
+    np.testing.assert_array_equal(out[:size], expected)
+    assert (out[size:] == 255).all()
 
 
 def test_metric_area_of_a_known_face(table_scene, table_session):

@@ -227,7 +227,7 @@ def test_an_unknown_handle_is_named(table_session, handle):
 def test_progress_counts_frames_and_can_cancel(table_scene):
     calls = []
     GeometricTracker(CONFIG).open(table_scene[0], lambda *a: calls.append(a)).close()
-    assert [c[:3] for c in calls] == [("frames", i + 1, 5) for i in range(5)]
+    assert [c[:3] for c in calls] == [("features", i + 1, 5) for i in range(5)]
 
     def stop(stage, done, total, instances=0):
         if done == 2:
