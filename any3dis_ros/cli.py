@@ -1,16 +1,21 @@
 """The command line: `any3dis segment`, `any3dis evaluate`, `any3dis config`.
 
-Exit status: 0 done, 1 a defect, 2 input or configuration that can be mended, 130 interrupted.
+Exit status: 0 done, 1 a defect, 2 input or configuration that can be mended, 128 + n ended by signal n (Ctrl-C: 130).
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import yaml
 
@@ -18,6 +23,7 @@ from any3dis_ros import __version__
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.parameters import from_mapping, from_yaml, to_markdown, to_yaml
+from any3dis_ros.terminal import LogLines
 
 log = logging.getLogger("any3dis_ros")
 
@@ -26,17 +32,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
     level = logging.DEBUG if options.debug else logging.ERROR if options.quiet else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[LogLines()], force=True)
     log.setLevel(level)
     try:
-        options.run(options)
+        with _signals_raise():
+            options.run(options)
+            sys.stdout.flush()
     except (InputError, Cancelled) as error:
         return _failed(options.debug, str(error), 2)
     except KeyboardInterrupt:
-        return _failed(options.debug, "interrupted; nothing was written", 130)
+        return _failed(options.debug, "interrupted; nothing half-written is left", 128 + signal.SIGINT)
+    except _Terminated as error:
+        return _failed(options.debug, f"ended by {error}; nothing half-written is left", 128 + error.number)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output went away, as `| head` does
         return 0
+    except MemoryError:
+        remedy = "raise map.voxel_size_m, or lower keyframes.max_keyframes or input.max_width_px"
+        return _failed(options.debug, f"out of memory; {remedy}", 2)
+    except OSError as error:
+        if error.filename is None:
+            return _failed(options.debug, f"{error.strerror or error}", 2)
+        return _failed(options.debug, f"cannot access {error.filename}: {error.strerror}", 2)
     except Exception as error:
         return _failed(
             options.debug, f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1
@@ -48,9 +65,10 @@ def segment_command(options: argparse.Namespace) -> None:
     """Segment a recording and write the results."""
     from any3dis_ros.io.cloud import read_cloud
     from any3dis_ros.io.recording import ReadOptions
-    from any3dis_ros.io.results import check_writable, write_results
+    from any3dis_ros.io.results import write_results
     from any3dis_ros.io.scenes import read_scene
-    from any3dis_ros.objects.report import write_report
+    from any3dis_ros.io.staging import check_writable
+    from any3dis_ros.objects.report import render_report
     from any3dis_ros.pipeline import segment
     from any3dis_ros.progress import Clock
     from any3dis_ros.scene.mapping import Scene, fuse
@@ -92,10 +110,10 @@ def segment_command(options: argparse.Namespace) -> None:
         }
         instances.statistics.update(statistics)
         bars("writing", 0, 1)
-        write_results(instances, options.output, config, recording.frames, options.input.resolve().stem)
-        report = options.output / "report.html"
-        title = options.input.resolve().name
-        write_report(report, instances, recording.frames, config, title, [f"left out {w}" for w in recording.warnings])
+        source = options.input.resolve()
+        left_out = [f"left out {w}" for w in recording.warnings]
+        report = render_report(instances, recording.frames, config, source.name, left_out)
+        write_results(instances, options.output, config, recording.frames, source.stem, report)
         bars("writing", 1, 1)
     finally:
         bars.close()
@@ -106,7 +124,7 @@ def segment_command(options: argparse.Namespace) -> None:
             f"{len(instances.instances)} instances in {len(cloud)} map points by the {tracker.name} engine, "
             f"{time.monotonic() - began:.1f} s"
         )
-        print(f"report: {report}")
+        print(f"report: {options.output / 'report.html'}")
 
 
 def evaluate_command(options: argparse.Namespace) -> None:
@@ -138,6 +156,33 @@ def configuration(options: argparse.Namespace) -> Config:
         except yaml.YAMLError:
             settings[name.strip()] = value
     return from_mapping(settings, config)
+
+
+class _Terminated(BaseException):
+    """A request to end, by signal `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the run as Ctrl-C does, unless whoever started it said otherwise (nohup)."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise _Terminated(number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        taken = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _failed(debug: bool, message: str, status: int) -> int:

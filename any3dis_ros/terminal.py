@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from tqdm import tqdm
 
-from any3dis_ros.objects.instances import Instances
+if TYPE_CHECKING:  # keeps `any3dis --help` quick
+    from any3dis_ros.objects.instances import Instances
+
+
+class LogLines(logging.Handler):
+    """Writes log records as lines to stderr, above a bar that is shown there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        tqdm.write(self.format(record), file=sys.stderr)
 
 
 class Bars:

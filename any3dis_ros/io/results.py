@@ -4,8 +4,9 @@
 | --- | --- |
 | `instances.ply` | the cloud: x y z (metres), red green blue, label, instance_id; 0 = none |
 | `instances.npz` | everything, for :func:`load_results` |
-| `instances.json` | the objects with boxes and best keyframes, parameters, versions, statistics; moved in last |
 | `scannet/` | proposals as ScanNet's evaluator reads them, over the points of `instances.ply` |
+| `report.html` | the page of :mod:`any3dis_ros.objects.report`, where one is given |
+| `instances.json` | the objects with boxes and best keyframes, parameters, versions, statistics; moved in last |
 
 The method knows no classes: label is 1 for every object, and so is the class in the ScanNet format.
 """
@@ -17,8 +18,6 @@ import json
 import logging
 import platform
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,11 +26,15 @@ import numpy as np
 from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.archive import load_archive, plain, save_archive
+from any3dis_ros.io.staging import check_writable, staged
 from any3dis_ros.objects.instances import Instance, Instances
 from any3dis_ros.parameters import to_dict
 from any3dis_ros.scene.frames import Frame
 
 log = logging.getLogger(__name__)
+
+FILES = ("instances.ply", "instances.npz", "scannet", "report.html", "instances.json")
+"""All files of a result, in the order in which they are moved into place."""
 
 JSON_SCHEMA = 1
 """Version of instances.json; raised when a field changes its meaning."""
@@ -42,24 +45,13 @@ SCANNET_CLASS_ID = 1
 _PACKAGES = ("any3dis-ros", "numpy", "numba", "open3d", "opencv-python-headless", "scipy", "torch", "sam2")
 
 
-def check_writable(folder: Path) -> None:
-    """Create `folder` and prove that a file can be written there, before a long computation.
-
-    Raises:
-        InputError: it cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write to the output folder {folder}: {error.strerror}; choose another one or mend its permissions"
-        ) from error
-
-
 def write_results(
-    instances: Instances, folder: Path, config: Config, frames: Sequence[Frame] = (), scene: str = "scene"
+    instances: Instances,
+    folder: Path,
+    config: Config,
+    frames: Sequence[Frame] = (),
+    scene: str = "scene",
+    report: str = "",
 ) -> list[Path]:
     """Write all result files into `folder` and return their paths.
 
@@ -68,25 +60,28 @@ def write_results(
 
     Args:
         instances: the segmentation.
-        folder: destination; created where missing, files of these names are replaced.
+        folder: destination; created where missing, the files of a former result are replaced.
         config: the parameters that were used.
         frames: the keyframes, for names and stamps of the best views.
         scene: name of the scene in the ScanNet format.
+        report: the page of :func:`any3dis_ros.objects.report.render_report`; empty = no report.html.
 
     Raises:
         InputError: the folder cannot be written.
     """
     check_writable(folder)
     try:
-        with tempfile.TemporaryDirectory(prefix=".any3dis-", dir=folder) as name:
-            staging = Path(name)
+        with staged(folder, FILES) as staging:
             _write_ply(staging / "instances.ply", instances)
             save_archive(staging / "instances.npz", instances)
             _write_scannet(staging / "scannet", instances, scene, config.output.scannet_max_mb)
+            if report:
+                (staging / "report.html").write_text(report, encoding="utf-8")
             (staging / "instances.json").write_text(_json(describe(instances, config, frames)), encoding="utf-8")
-            return _move(staging, folder)
+            written = [folder / name for name in FILES if (staging / name).exists()]
     except OSError as error:
         raise InputError(f"cannot write the results to {folder}: {error.strerror or error}") from error
+    return written
 
 
 def load_results(path: Path) -> Instances:
@@ -192,17 +187,3 @@ def _write_scannet(folder: Path, instances: Instances, scene: str, max_mb: float
         (masks / name).write_bytes(text.tobytes())
         lines.append(f"predicted_masks/{name} {SCANNET_CLASS_ID} {score:.6f}\n")
     (folder / f"{scene}.txt").write_text("".join(lines))
-
-
-def _move(staging: Path, folder: Path) -> list[Path]:
-    """Move the staged files into place; while instances.json is absent the folder is not complete."""
-    (folder / "instances.json").unlink(missing_ok=True)
-    if (folder / "scannet").is_dir():
-        (folder / "scannet").rename(staging / "replaced")
-    out = []
-    for name in ("instances.ply", "instances.npz", "scannet", "instances.json"):
-        if (staging / name).exists():
-            (staging / name).replace(folder / name)
-            out.append(folder / name)
-    shutil.rmtree(staging / "replaced", ignore_errors=True)
-    return out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from any3dis_ros.config import Config, MergingConfig, OutputConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.io import results
 from any3dis_ros.io.archive import load_archive, plain, save_archive
-from any3dis_ros.io.results import check_writable, load_results, write_results
+from any3dis_ros.io.results import load_results, write_results
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.tracking.base import PackedMask
 
@@ -143,6 +142,7 @@ def test_scannet_masks_are_left_out_when_too_large(tmp_path, caplog):
 def test_second_run_replaces_the_first(written):
     folder, instances, _ = written
     (folder / "notes.txt").write_text("mine")
+    (folder / "report.html").write_text("of the first run")
     fewer = dataclasses.replace(
         instances,
         proposals=instances.proposals[:1],
@@ -155,6 +155,7 @@ def test_second_run_replaces_the_first(written):
     assert_same(load_results(folder), fewer)
     assert len(list((folder / "scannet" / "predicted_masks").iterdir())) == 1
     assert (folder / "notes.txt").read_text() == "mine"
+    assert not (folder / "report.html").exists()
     assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
 
@@ -174,30 +175,6 @@ def test_interrupted_run_leaves_the_former_results(written, monkeypatch, step, f
         assert "No space left on device" in str(caught.value)
         assert str(folder) in str(caught.value)
     assert {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()} == before
-
-
-def test_check_writable_creates_the_folder_and_leaves_nothing(tmp_path):
-    check_writable(tmp_path / "a" / "b")
-    assert list((tmp_path / "a" / "b").iterdir()) == []
-
-
-def test_folder_under_a_file(tmp_path):
-    (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file" / "out"):
-        with pytest.raises(InputError, match=r"cannot write to the output folder .*; choose another one"):
-            check_writable(folder)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_folder_without_permission(tmp_path):
-    tmp_path.chmod(0o500)
-    with pytest.raises(InputError, match="Permission denied"):
-        check_writable(tmp_path)
-
-
-def test_folder_on_a_read_only_file_system():
-    with pytest.raises(InputError, match="cannot write to the output folder"):
-        check_writable(Path("/proc/any3dis"))
 
 
 def test_results_that_cannot_be_read(tmp_path):
