@@ -4,8 +4,8 @@
     python -m benchmarks.fit_objectness ROOMS --check room32 tabletop31
 
 Runs the geometric engine over the rooms, measures every raw proposal as `proposals/objectness.py` does, and fits
-gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Findings weigh the same, however
-many proposals repeat them: small things have few seeds. Prints the AP of rooms that were held out, and writes
+gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Findings weigh the same,
+however many proposals repeat them: small things have few seeds. Prints the AP of rooms that were held out, and writes
 `any3dis_ros/proposals/objectness.json`.
 """
 
