@@ -149,8 +149,8 @@ def configuration(options: argparse.Namespace) -> Config:
     settings = {}
     for setting in options.set:
         name, equals, value = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set {setting!r} has no value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01")
+        if not (name.strip() and equals):
+            raise InputError(f"--set {setting!r} lacks a name or a value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01")
         try:
             settings[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from any3dis_ros.errors import InputError
+
+_KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")  # YAML 1.1 takes 1e-3 for a text
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Section")
@@ -42,11 +46,14 @@ class Section:
 
 
 def _checked(f: dataclasses.Field[Any], kind: type, value: Any) -> Any:
-    """Return `value` as `kind` (an int where a float is declared is accepted) or raise InputError."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    """Return `value` as `kind` (an int or 1e-3 where a float is declared is accepted) or raise InputError."""
+    if kind is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
         value = float(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value) if abs(value) < 1e300 else math.inf
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InputError(f"parameter '{f.name}' is {value!r}; expected {kind.__name__}")
+        shown = "empty" if value is None else repr(value)
+        raise InputError(f"parameter '{f.name}' is {shown}; expected {_KINDS.get(kind, kind.__name__)}")
     low, high, choices = f.metadata["low"], f.metadata["high"], f.metadata["choices"]
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"parameter '{f.name}' is {value}; expected a finite number")
@@ -185,7 +192,10 @@ def _replaced(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
         current = getattr(section, name)
         if dataclasses.is_dataclass(current):
             if not isinstance(value, Mapping):
-                raise InputError(f"parameter '{prefix}{name}' is {value!r}; expected a group of parameters")
+                some = dataclasses.fields(current)[0].name
+                raise InputError(
+                    f"'{prefix}{name}' is a group of parameters; set one of them, e.g. {prefix}{name}.{some}"
+                )
             value = _replaced(current, value, f"{prefix}{name}.")
         changes[name] = value
     try:

@@ -24,6 +24,7 @@ from any3dis_ros.progress import Progress
 from any3dis_ros.scene.frames import Camera, Frame, check_pose
 
 _COLOR_SUFFIXES = (".jpg", ".jpeg", ".png")
+_RATIO_TOLERANCE = 0.03  # of width to height; ScanNet's own pair differs by 0.4 %
 _PERIOD_NS = 33_333_333  # frames are numbered at 30 Hz and carry no stamps
 
 
@@ -42,6 +43,7 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
         collector.leave_out("colour or depth image missing", f"frame {(colors | depths)[some].stem}", alone)
 
     camera: Camera | None = None
+    ratio = 0.0
     for done, key in enumerate(common):
         progress("read", done, len(common))
         if not collector.wants_next():
@@ -50,7 +52,7 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
         try:
             T_map_camera = _read_pose(poses.get(key))
         except _PoseError as error:
-            collector.leave_out(error.reason, f"frame {name}")
+            collector.leave_out(error.reason, f"frame {name}{error.detail}")
             continue
         try:
             color, depth = read_color(colors[key]), read_depth(depths[key])
@@ -58,10 +60,14 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
             collector.leave_out("damaged image", str(error))
             continue
         if camera is None:
-            camera = _camera(path, color.shape[:2], depth.shape, options)
+            camera, ratio = _camera(path, color.shape[:2], depth.shape, options), color.shape[1] / color.shape[0]
         if depth.shape != (camera.height, camera.width):
             sizes = f"{depth.shape[1]}×{depth.shape[0]}, others {camera.width}×{camera.height}"
             collector.leave_out("depth of another size", f"{depths[key].name}: {sizes}")
+            continue
+        if abs(color.shape[1] / color.shape[0] / ratio - 1) > _RATIO_TOLERANCE:
+            example = f"{colors[key].name}: {color.shape[1]}×{color.shape[0]} pixels"
+            collector.leave_out("colour of another shape", example)
             continue
         kept = reduced(camera, options.input.max_width_px)
         if color.shape[:2] != (kept.height, kept.width):
@@ -87,24 +93,27 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
 
 
 class _PoseError(ValueError):
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.detail = reason, detail
 
 
 def _read_pose(path: Path | None) -> NDArray[np.float64]:
     if path is None:
         raise _PoseError("pose missing")
     try:
-        T = np.array(path.read_text().split(), np.float64).reshape(4, 4)
-    except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
-        raise _PoseError("pose unreadable") from None
+        values = np.array(path.read_text().split(), np.float64)
+    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
+        raise _PoseError("pose unreadable", f": {error}") from None
+    if values.size != 16:
+        raise _PoseError("pose unreadable", f": {values.size} numbers, expected the 16 of a 4×4 matrix")
+    T = values.reshape(4, 4)
     if not np.isfinite(T).all():
         raise _PoseError("pose not finite (tracking lost)")
     try:
         check_pose(T, path.name)
-    except InputError:
-        raise _PoseError("pose not rigid") from None
+    except InputError as error:
+        raise _PoseError("pose not rigid", f": {error}") from None
     return T
 
 
@@ -112,7 +121,7 @@ def _camera(path: Path, color_shape: tuple[int, ...], depth_shape: tuple[int, ..
     """Return the camera of the depth grid, after checks that sizes and intrinsics belong together."""
     height, width = depth_shape
     ratio = (color_shape[1] / color_shape[0]) / (width / height)
-    if abs(ratio - 1) > 0.03:  # ScanNet's own pair differs by 0.4 %
+    if abs(ratio - 1) > _RATIO_TOLERANCE:
         raise InputError(
             f"colour is {color_shape[1]}×{color_shape[0]} and depth {width}×{height} pixels in {path}; "
             "expected the same field of view (register depth to colour before exporting)"
@@ -121,11 +130,11 @@ def _camera(path: Path, color_shape: tuple[int, ...], depth_shape: tuple[int, ..
         fx, fy, cx, cy = options.intrinsics
         camera = Camera(width, height, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]))
     elif (depth_file := path / "intrinsic" / "intrinsic_depth.txt").is_file():
-        camera = Camera(width, height, _read_intrinsics(depth_file))
+        camera = _read_camera(depth_file, width, height)
     elif (color_file := path / "intrinsic" / "intrinsic_color.txt").is_file():
-        camera = Camera(color_shape[1], color_shape[0], _read_intrinsics(color_file)).resized(width, height)
+        camera = _read_camera(color_file, color_shape[1], color_shape[0]).resized(width, height)
     else:
-        raise InputError(f"{path} lacks intrinsic/intrinsic_depth.txt; add it (4×4) or give fx fy cx cy")
+        raise InputError(f"{path} lacks intrinsic/intrinsic_depth.txt; add it (4×4) or give fx fy cx cy (--intrinsics)")
     cx, cy = camera.K[0, 2], camera.K[1, 2]
     if not (0 < cx < width and 0 < cy < height):
         raise InputError(
@@ -135,27 +144,36 @@ def _camera(path: Path, color_shape: tuple[int, ...], depth_shape: tuple[int, ..
     return camera
 
 
-def _read_intrinsics(path: Path) -> NDArray[np.float64]:
+def _read_camera(path: Path, width: int, height: int) -> Camera:
     try:
         values = np.array(path.read_text().split(), np.float64)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the intrinsics {path}: {error}") from error
     if values.size not in (9, 16):
         raise InputError(f"{path} holds {values.size} numbers; expected a 3×3 or 4×4 matrix")
-    return values.reshape((3, 3) if values.size == 9 else (4, 4))
+    try:
+        return Camera(width, height, values.reshape((3, 3) if values.size == 9 else (4, 4)))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _numbered(path: Path, folder: str, suffixes: tuple[str, ...]) -> dict[tuple[int, str], Path]:
-    """Return the folder's files by number, then by the rest of the name: `10.jpg` after `9.jpg`."""
+    """Return the folder's files by number, then by the rest of the name: `10.jpg` after `9.jpg`.
+
+    `frame-000010.color.png`, `frame-000010.depth.png` and `frame-000010.pose.txt` belong together.
+    """
     if not (path / folder).is_dir():
         raise InputError(f"{path} has no folder '{folder}'; expected color, depth, pose and intrinsic")
-    files = [f for f in (path / folder).iterdir() if f.suffix.lower() in suffixes]
+    files = sorted(f for f in (path / folder).iterdir() if f.suffix.lower() in suffixes)
     if not files:
-        raise InputError(f"{path / folder} holds no {' or '.join(suffixes)} file")
+        others = sorted({f.suffix for f in (path / folder).iterdir()})
+        found = f"files of kind {', '.join(others)}" if others else "none"
+        raise InputError(f"{path / folder} holds no file that can be read: expected {' or '.join(suffixes)}, got {found}")
     return {_key(f.stem): f for f in files}
 
 
 def _key(stem: str) -> tuple[int, str]:
+    stem = re.sub(r"\.(color|depth|pose)$", "", stem)
     digits = re.findall(r"\d+", stem)
     return (int(digits[-1]) if digits else 0, "" if stem.isdigit() else stem)
 

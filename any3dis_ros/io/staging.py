@@ -79,8 +79,8 @@ def uninterrupted() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for which, handler in former.items():
+            signal.signal(which, signal.SIG_DFL if handler is None else handler)
         for number in pending:
             signal.raise_signal(number)
 

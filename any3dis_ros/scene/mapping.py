@@ -71,6 +71,7 @@ class Mapper:
         self._voxel_size = voxel_size
         self._o3d = o3d
         self._fused = 0
+        self._measured = np.array([np.inf, 0.0])  # millimetres, least and greatest of the depth out of range
         self._grid = o3d.t.geometry.VoxelBlockGrid(
             attr_names=("tsdf", "weight", "color"),
             attr_dtypes=(o3d.core.float32, o3d.core.float32, o3d.core.float32),
@@ -87,6 +88,10 @@ class Mapper:
         millimetres = frame.depth
         in_range = (millimetres >= c.depth_min_m * 1000) & (millimetres <= c.depth_max_m * 1000)
         if not in_range.any():
+            valid = millimetres[millimetres > 0]
+            if len(valid):
+                self._measured[0] = min(self._measured[0], valid.min())
+                self._measured[1] = max(self._measured[1], valid.max())
             return
         depth = o3d.t.geometry.Image(o3d.core.Tensor(np.where(in_range, millimetres, 0).astype(np.uint16)))
         color = o3d.t.geometry.Image(o3d.core.Tensor(np.ascontiguousarray(frame.color)))
@@ -107,9 +112,11 @@ class Mapper:
         """
         c = self._config
         if self._fused == 0:
+            low, high = self._measured / 1000
             raise InputError(
-                f"no keyframe has depth between {c.depth_min_m:g} and {c.depth_max_m:g} m; "
-                "check the depth images or set map.depth_min_m and map.depth_max_m"
+                f"no keyframe has depth between {c.depth_min_m:g} and {c.depth_max_m:g} m "
+                + (f"(measured: {low:g} to {high:g} m); " if high > 0 else "(nothing was measured); ")
+                + "check the unit of the depth images (millimetres), or set map.depth_min_m and map.depth_max_m"
             )
         weight = min(c.min_weight, float(self._fused)) - _WEIGHTLESS
         surface = self._grid.extract_point_cloud(weight_threshold=weight)
@@ -143,9 +150,8 @@ def fuse(frames: Sequence[Frame], config: MapConfig, progress: Progress = silent
 def voxel_size(frames: Sequence[Frame], config: MapConfig) -> float:
     """Return the voxel size in metres: as configured, or from what the keyframes resolve.
 
-    A voxel is then about ten pixels wide at the median depth: a room gets 20 mm, a shelf bin before the camera 8 mm.
-    Finer
-    voxels resolve the sensor's noise, which breaks surfaces into many superpoints.
+    A voxel is then about six pixels wide at the median depth. Finer voxels resolve the sensor's noise, which breaks
+    surfaces into many superpoints.
     """
     if config.voxel_size_m > 0:
         return max(config.voxel_size_m, _FINEST)

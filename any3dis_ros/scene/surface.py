@@ -22,7 +22,7 @@ class Surface:
         points: N×3 float32, metres, map frame.
         normals: N×3 float32 unit vectors, facing the cameras where these are known.
         edges: E×2 int32, pairs of neighbouring points, each once.
-        spacing: metres, median distance of a point to its nearest neighbour.
+        spacing: metres, median distance of a point to its nearest neighbour; positive.
     """
 
     points: NDArray[np.float32]
@@ -40,14 +40,16 @@ def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray
         viewpoints: V×3 metres, map frame, camera centres; fitted normals are turned to the nearest.
 
     Raises:
-        InputError: fewer than 4 points.
+        InputError: fewer than 4 points, or heaps of copies.
     """
     n = len(cloud)
     if n < 4:
         raise InputError(f"the map has {n} points; expected at least 4")
     k = min(max(config.normal_neighbours, config.edge_neighbours + 1), n)
     distance, neighbour = cKDTree(cloud.points).query(cloud.points, k=k, workers=-1)
-    spacing = float(np.median(distance[:, 1]))
+    spacing = float(np.median(distance[:, 1])) or float(np.median(distance[:, -1]))  # where points are doubled
+    if spacing == 0:
+        raise InputError(f"most of the map's {n} points stand {k} times or more; remove the copies")
     normals = cloud.normals
     if normals is None:
         normals = estimate_normals(cloud.points, neighbour[:, : config.normal_neighbours], viewpoints)

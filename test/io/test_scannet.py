@@ -99,24 +99,29 @@ def test_wide_images_are_reduced(folder):
     assert frame.camera.K[0, 0] == pytest.approx(60)
 
 
-BAD_POSES = {
-    "pose missing": None,
-    "pose not finite (tracking lost)": "-inf " * 16,
-    "pose unreadable": "1 0 0",
-    "pose not rigid": "2 0 0 0 0 2 0 0 0 0 2 0 0 0 0 1",
-}
+BAD_POSES = [
+    (None, "pose missing", ""),
+    ("-inf " * 16, "pose not finite (tracking lost)", ""),
+    ("1 0 0", "pose unreadable", ": 3 numbers, expected the 16 of a 4×4 matrix"),
+    ("one", "pose unreadable", ": could not convert string to float: 'one'"),
+    (
+        "2 0 0 0 0 2 0 0 0 0 2 0 0 0 0 1",
+        "pose not rigid",
+        ": the pose of 5.txt is not rigid (|R Rᵀ - I| = 3, det 8.00); expected a rotation and a translation",
+    ),
+]
 
 
-@pytest.mark.parametrize("why", BAD_POSES)
-def test_one_frame_without_a_good_pose_is_left_out_and_counted(folder, why, caplog):
+@pytest.mark.parametrize(("text", "why", "detail"), BAD_POSES)
+def test_one_frame_without_a_good_pose_is_left_out_and_counted(folder, text, why, detail, caplog):
     file = folder / "pose" / "5.txt"
-    file.unlink() if BAD_POSES[why] is None else file.write_text(BAD_POSES[why])
+    file.unlink() if text is None else file.write_text(text)
     with caplog.at_level(logging.WARNING):
         recording = read_scene(folder)
     assert recording.counts == {why: 1}
     assert "5" not in [f.name for f in recording.frames]
     assert len(recording.frames) == 11
-    assert [r.getMessage() for r in caplog.records] == [f"{folder}: 1 × {why} (frame 5)"]
+    assert [r.getMessage() for r in caplog.records] == [f"{folder}: 1 × {why} (frame 5{detail})"]
 
 
 def test_nan_pose(folder):
@@ -169,6 +174,8 @@ def test_colour_of_another_shape_than_depth(folder):
         write_frame(folder, n, color=np.zeros((HEIGHT, HEIGHT, 3), np.uint8))
     with pytest.raises(InputError, match="colour is 24×24 and depth 32×24"):
         read_scene(folder)
+    write_frame(folder, 0)  # a frame that fits decides; the others are not stretched
+    assert read_scene(folder).counts == {"colour of another shape": 11}
 
 
 def test_intrinsics_of_another_size(folder):
@@ -183,11 +190,37 @@ def test_eight_bit_depth(folder):
         read_scene(folder)
 
 
-@pytest.mark.parametrize("text", ["1 2 3", "a b c"])
+@pytest.mark.parametrize("text", ["1 2 3", "a b c", "0 " * 16, "nan " * 9])
 def test_unreadable_intrinsics(folder, text):
     (folder / "intrinsic" / "intrinsic_depth.txt").write_text(text)
     with pytest.raises(InputError, match=r"intrinsic_depth\.txt"):
         read_scene(folder)
+
+
+def test_names_that_tell_the_kind_belong_together(folder):
+    for kind in ("color", "depth", "pose"):
+        for file in (folder / kind).iterdir():
+            file.rename(file.with_name(f"frame-{int(file.stem):06d}.{kind}{file.suffix}"))
+    recording = read_scene(folder)
+    assert len(recording.frames) == 12
+    assert recording.counts == {}
+    assert recording.frames[7].T_map_camera[0, 3] == pytest.approx(0.7)
+
+
+def test_names_that_are_no_numbers_are_taken_in_alphabetical_order(folder):
+    for kind in ("color", "depth", "pose"):
+        for file in (folder / kind).iterdir():
+            file.rename(file.with_name(f"{'abcdefghijkl'[int(file.stem)]}{file.suffix}"))
+    assert [f.name for f in read_scene(folder).frames] == list("abcdefghijkl")
+
+
+@pytest.mark.parametrize("pixels", ["grey", "16 bit", "alpha"])
+def test_colour_of_other_pixel_kinds(folder, pixels):
+    bgr = np.full((HEIGHT, WIDTH, 3), (30, 60, 90), np.uint8)
+    image = {"grey": bgr[..., 0], "16 bit": bgr.astype(np.uint16) * 257, "alpha": np.dstack([bgr, bgr[..., 0]])}[pixels]
+    cv2.imwrite(str(folder / "color" / "0.png"), image)
+    expected = (30, 30, 30) if pixels == "grey" else (90, 60, 30)
+    assert read_scene(folder).frames[0].color[3, 4].tolist() == list(expected)
 
 
 def test_images_without_partner_are_counted(folder):
@@ -202,7 +235,10 @@ def test_a_part_of_the_layout_is_missing_or_empty(folder, name):
     with pytest.raises(InputError, match=f"has no folder '{name}'"):
         read_scene(folder)
     (folder / name).mkdir()
-    with pytest.raises(InputError, match="holds no"):
+    with pytest.raises(InputError, match="expected .*, got none"):
+        read_scene(folder)
+    (folder / name / "0.tiff").write_bytes(b"")
+    with pytest.raises(InputError, match=r"got files of kind \.tiff"):
         read_scene(folder)
 
 

@@ -22,12 +22,14 @@ def tree(folder: Path) -> dict[str, str | None]:
     }  # hidden ones included
 
 
-def fill(folder: Path, text: str) -> None:
+def fill(folder: Path, text: str, failure: BaseException | None = None) -> None:
     with staged(folder, NAMES) as new:
         (new / "a").write_text(text)
         (new / "b").mkdir()
         (new / "b" / "c").write_text(text)
         (new / "done").write_text(text)
+        if failure is not None:
+            raise failure
 
 
 @pytest.mark.parametrize("depth", ["out", "one/two/out"])
@@ -52,9 +54,8 @@ def test_a_failure_leaves_what_was_there(tmp_path, failure):
     fill(tmp_path / "there", "old")
     before = tree(tmp_path)
     for folder in (tmp_path / "there", tmp_path / "not" / "yet"):
-        with pytest.raises(type(failure)), staged(folder, NAMES) as new:
-            (new / "a").write_text("new")
-            raise failure
+        with pytest.raises(type(failure)):
+            fill(folder, "new", failure)
     assert tree(tmp_path) == before
 
 
