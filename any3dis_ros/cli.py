@@ -10,18 +10,16 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 import yaml
 
 from any3dis_ros import __version__
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.interrupts import Terminated, termination_raises
 from any3dis_ros.parameters import from_mapping, from_yaml, to_markdown, to_yaml
 from any3dis_ros.terminal import LogLines
 
@@ -35,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[LogLines()], force=True)
     log.setLevel(level)
     try:
-        with _signals_raise():
+        with termination_raises():
             options.run(options)
             sys.stdout.flush()
     except (InputError, Cancelled) as error:
         return _failed(options.debug, str(error), 2)
     except KeyboardInterrupt:
         return _failed(options.debug, "interrupted; nothing half-written is left", 128 + signal.SIGINT)
-    except _Terminated as error:
+    except Terminated as error:
         return _failed(options.debug, f"ended by {error}; nothing half-written is left", 128 + error.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output went away, as `| head` does
@@ -150,39 +148,14 @@ def configuration(options: argparse.Namespace) -> Config:
     for setting in options.set:
         name, equals, value = setting.partition("=")
         if not (name.strip() and equals):
-            raise InputError(f"--set {setting!r} lacks a name or a value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01")
+            raise InputError(
+                f"--set {setting!r} lacks a name or a value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01"
+            )
         try:
             settings[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
             settings[name.strip()] = value
     return from_mapping(settings, config)
-
-
-class _Terminated(BaseException):
-    """A request to end, by signal `number`."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-
-
-@contextmanager
-def _signals_raise() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the run as Ctrl-C does, unless whoever started it said otherwise (nohup)."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise _Terminated(number)
-
-    taken = []
-    if threading.current_thread() is threading.main_thread():
-        taken = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _failed(debug: bool, message: str, status: int) -> int:

@@ -29,6 +29,8 @@ from any3dis_ros.tracking.seeding import choose_seeds, pivot_views, seed_prompt,
 
 log = logging.getLogger(__name__)
 
+_LEAST_SHARED = 0.03  # of the map; sound scenes share 0.2 to 0.9, inverted poses or poses in millimetres under 0.02
+
 _KEPT_VIEWS = 8  # best views remembered of each proposal, masks included
 
 
@@ -121,6 +123,14 @@ def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: P
             "no keyframe's depth agrees with the map; check that map, poses and depth share one frame and one unit"
         )
     seen = visible.seen()
+    views = np.bincount(visible.point, minlength=len(scene.cloud))
+    shared, once = int((views > 1).sum()), int((views > 0).sum())
+    if len(scene.frames) > 1 and shared < _LEAST_SHARED * once:
+        log.warning(
+            "only %.1f %% of the map is seen by more than one keyframe; check that poses are camera to map, in metres, "
+            "or take keyframes closer together",
+            100 * shared / once,
+        )
     centroid, size = centroids(scene.cloud.points, superpoint)
     return Views(visible, seen, view_scores(seen, size, centroid, config.seeding), centroid)
 

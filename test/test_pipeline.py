@@ -139,3 +139,14 @@ def test_frames_of_different_cameras_serve_together(two_boxes):
     scene = Scene(mixed, fuse(mixed, CONFIG.map))
     result = segment(scene, PerfectTracker([*(h[::2, ::2] for h in hits[:4]), *hits[4:]]), CONFIG)
     assert len(result.instances) == 3
+
+
+@pytest.mark.parametrize("in_millimetres", [False, True])
+def test_keyframes_that_share_nothing_are_told(two_boxes, caplog, in_millimetres):
+    frames = []
+    for f in two_boxes[0]:
+        T = f.T_map_camera.copy()
+        T[:3, 3] *= 1000 if in_millimetres else 1
+        frames.append(replace(f, T_map_camera=T))
+    segment(Scene(frames, fuse(frames, CONFIG.map)), PerfectTracker(two_boxes[1]), CONFIG)
+    assert ("of the map is seen by more than one keyframe; check that poses" in caplog.text) == in_millimetres

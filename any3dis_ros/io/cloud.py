@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
+from any3dis_ros.io.cloud_header import check_whole
 from any3dis_ros.scene.mapping import MapCloud
 
 log = logging.getLogger(__name__)
@@ -21,19 +22,21 @@ _SUFFIXES = (".ply", ".pcd")
 def read_cloud(path: Path, max_points: int) -> MapCloud:
     """Read a PLY or PCD file in the map frame, metres; faces of a PLY become edges.
 
-    Points that are NaN or infinite are left out with a counted warning; a cloud without colours is grey.
+    Points that are NaN or infinite are left out with a counted warning; a cloud without colours is grey. Where fewer
+    than half of the points belong to a face the faces are not used, again with a warning.
 
     Args:
         path: the file.
         max_points: a larger cloud is refused (map.max_points).
 
     Raises:
-        InputError: an unknown kind of file, one that cannot be read, holds no points or too many.
+        InputError: an unknown kind of file, one that cannot be read, is cut off, holds no points or too many.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"the map {path} is no cloud; expected one of {', '.join(_SUFFIXES)}")
     if not path.is_file():
         raise InputError(f"the map {path} does not exist")
+    check_whole(path)
     import open3d as o3d
 
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
@@ -50,6 +53,9 @@ def read_cloud(path: Path, max_points: int) -> MapCloud:
     colors = _colors(source.vertex_colors if has_faces else source.colors, len(points))
     normals = _normals(source.vertex_normals if has_faces else source.normals, len(points))
     edges = _edges(np.asarray(source.triangles, np.int32)) if has_faces else None
+    if edges is not None and (joined := len(np.unique(edges))) < len(points) / 2:
+        log.warning("%s: only %d of %d points belong to a face; the faces are not used", path, joined, len(points))
+        edges = None
     finite = np.all(np.abs(points) < np.finfo(np.float32).max, axis=1)  # False for NaN
     if not np.all(finite):
         log.warning("%s: %d of %d points are not finite and left out", path, int(np.sum(~finite)), len(points))

@@ -168,7 +168,9 @@ def _numbered(path: Path, folder: str, suffixes: tuple[str, ...]) -> dict[tuple[
     if not files:
         others = sorted({f.suffix for f in (path / folder).iterdir()})
         found = f"files of kind {', '.join(others)}" if others else "none"
-        raise InputError(f"{path / folder} holds no file that can be read: expected {' or '.join(suffixes)}, got {found}")
+        raise InputError(
+            f"{path / folder} holds no file that can be read: expected {' or '.join(suffixes)}, got {found}"
+        )
     return {_key(f.stem): f for f in files}
 
 

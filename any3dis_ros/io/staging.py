@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from any3dis_ros.errors import InputError
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from any3dis_ros.interrupts import uninterrupted
 
 
 def check_writable(folder: Path) -> None:
@@ -66,23 +63,6 @@ def staged(folder: Path, names: Sequence[str]) -> Iterator[Path]:
             if staging is not None:
                 shutil.rmtree(staging, ignore_errors=True)
             _remove(made)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C and requests to terminate until the block has ended (in the main thread, which gets them)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    pending: list[int] = []
-    former = {number: signal.signal(number, lambda n, _: pending.append(n)) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for which, handler in former.items():
-            signal.signal(which, signal.SIG_DFL if handler is None else handler)
-        for number in pending:
-            signal.raise_signal(number)
 
 
 def _replace(staging: Path, folder: Path, names: Sequence[str]) -> None:

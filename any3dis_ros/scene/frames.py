@@ -164,7 +164,7 @@ class KeyframeBuffer:
             self.stride *= 2
             self.thinned += 1
             log.warning(
-                "keyframe buffer full (%d): every other keyframe dropped, the stride is now %d (keyframes.max_keyframes)",
+                "keyframe buffer full (%d): every other one dropped, the stride is now %d (keyframes.max_keyframes)",
                 self._config.max_keyframes,
                 self.stride,
             )

@@ -76,12 +76,56 @@ def test_what_cannot_be_a_map(tmp_path):
     with pytest.raises(InputError, match=r"is no cloud; expected one of \.ply, \.pcd"):
         read_cloud(tmp_path / "map.las", MAX)
     for suffix in ("ply", "pcd"):
-        (tmp_path / f"bad.{suffix}").write_bytes(b"rubbish")
-        with pytest.raises(InputError, match="holds no points, or is no valid"):
-            read_cloud(tmp_path / f"bad.{suffix}", MAX)
+        for content in (
+            b"",
+            b"rubbish",
+            b"ply\nend_header\n",
+            b"ply\nformat ascii 1.0\nelement vertex x\nend_header\n",
+        ):
+            (tmp_path / f"bad.{suffix}").write_bytes(content)
+            with pytest.raises(InputError, match="is no valid"):
+                read_cloud(tmp_path / f"bad.{suffix}", MAX)
+    (tmp_path / "none.ply").write_text("ply\nformat ascii 1.0\nelement vertex 0\nproperty float x\nend_header\n")
+    with pytest.raises(InputError, match="holds no points"):
+        read_cloud(tmp_path / "none.ply", MAX)
     o3d.io.write_point_cloud(str(tmp_path / "map.ply"), cloud())
     with pytest.raises(InputError, match="holds 4 points; at most 3"):
         read_cloud(tmp_path / "map.ply", 3)
     o3d.io.write_point_cloud(str(tmp_path / "nan.pcd"), cloud(np.full((4, 3), np.nan)))
     with pytest.raises(InputError, match="none of the points"):
         read_cloud(tmp_path / "nan.pcd", MAX)
+
+
+def test_faces_of_few_points_are_not_used(tmp_path, caplog):
+    points = np.random.default_rng(0).random((50, 3))
+    mesh = o3d.geometry.TriangleMesh(o3d.utility.Vector3dVector(points), o3d.utility.Vector3iVector([[0, 1, 2]]))
+    o3d.io.write_triangle_mesh(str(tmp_path / "mesh.ply"), mesh)
+    got = read_cloud(tmp_path / "mesh.ply", MAX)
+    assert got.edges is None
+    assert len(got) == 50
+    assert "only 3 of 50 points belong to a face" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("suffix", [".ply", ".pcd"])
+@pytest.mark.parametrize("how", [{}, {"write_ascii": True}, {"compressed": True}])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, suffix, how, share):
+    points = np.random.default_rng(0).random((500, 3))
+    path = tmp_path / f"map{suffix}"
+    o3d.io.write_point_cloud(str(path), cloud(points, colors=False, normals=points), **how)
+    assert len(read_cloud(path, MAX)) == 500
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share) - (60 if "write_ascii" in how else 0)])
+    with pytest.raises(InputError, match=r"is cut off|holds no points"):
+        read_cloud(path, MAX)
+
+
+def test_a_mesh_that_was_cut_off_is_refused(tmp_path):
+    mesh = o3d.geometry.TriangleMesh.create_sphere()
+    for ascii_ in (True, False):
+        o3d.io.write_triangle_mesh(str(tmp_path / "mesh.ply"), mesh, write_ascii=ascii_)
+        assert read_cloud(tmp_path / "mesh.ply", MAX).edges is not None
+        data = (tmp_path / "mesh.ply").read_bytes()
+        (tmp_path / "mesh.ply").write_bytes(data[: len(data) // 2])
+        with pytest.raises(InputError, match=r"mesh\.ply is cut off"):
+            read_cloud(tmp_path / "mesh.ply", MAX)

@@ -235,7 +235,7 @@ def test_a_part_of_the_layout_is_missing_or_empty(folder, name):
     with pytest.raises(InputError, match=f"has no folder '{name}'"):
         read_scene(folder)
     (folder / name).mkdir()
-    with pytest.raises(InputError, match="expected .*, got none"):
+    with pytest.raises(InputError, match=r"expected .*, got none"):
         read_scene(folder)
     (folder / name / "0.tiff").write_bytes(b"")
     with pytest.raises(InputError, match=r"got files of kind \.tiff"):

@@ -11,7 +11,7 @@ import pytest
 
 from any3dis_ros.errors import InputError
 from any3dis_ros.io import staging
-from any3dis_ros.io.staging import check_writable, staged, uninterrupted
+from any3dis_ros.io.staging import check_writable, staged
 
 NAMES = ("a", "b", "done")
 
@@ -105,16 +105,6 @@ def test_other_threads_may_write_too(tmp_path):
     thread.start()
     thread.join()
     assert (tmp_path / "done").read_text() == "x"
-
-
-def test_ignored_signals_stay_ignored():
-    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with uninterrupted():
-            os.kill(os.getpid(), signal.SIGHUP)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, former)
 
 
 def test_check_writable_leaves_nothing(tmp_path):
