@@ -59,9 +59,10 @@ def _continued(inverse: NDArray[np.float32], margin: int) -> NDArray[np.float32]
 
 
 def _shifted(a: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
-    """Return a[i + rows, j + columns], the border repeated."""
-    h, w = a.shape[:2]
-    return a[np.clip(np.arange(h) + rows, 0, h - 1)][:, np.clip(np.arange(w) + columns, 0, w - 1)]
+    """Return a[..., i + rows, j + columns], the border repeated."""
+    h, w = a.shape[-2:]
+    out = a.take(np.clip(np.arange(h) + rows, 0, h - 1), -2) if rows else a
+    return out.take(np.clip(np.arange(w) + columns, 0, w - 1), -1) if columns else out
 
 
 def _depth_edges(d: NDArray[np.float32], z: NDArray[np.float32], config: GeometricConfig) -> NDArray[np.float32]:
@@ -85,15 +86,15 @@ def _crease_edges(
     # a plane n·p = 1 is d = n·(x, y, 1): the gradient of d is the normal
     nx = (_shifted(smooth, 0, 2) - _shifted(smooth, 0, -2)) * np.float32(fx / 4)
     ny = (_shifted(smooth, 2, 0) - _shifted(smooth, -2, 0)) * np.float32(fy / 4)
-    normal = -np.dstack([nx, ny, smooth - nx * x - ny * y])
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True) + 1e-9
-    point = np.dstack([x * z, y * z, z])
+    nz = smooth - nx * x - ny * y
+    normal = np.stack([nx, ny, nz]) / -(np.sqrt(nx * nx + ny * ny + nz * nz) + np.float32(1e-9))
+    point = np.stack([x * z, y * z, z])
     turn = np.zeros_like(d)
     for rows, columns in ((0, 3), (3, 0)):
         na, nb = _shifted(normal, -rows, -columns), _shifted(normal, rows, columns)
         apart = _shifted(point, rows, columns) - _shifted(point, -rows, -columns)
-        angle = 1 - (na * nb).sum(2)
-        concave = ((nb - na) * apart).sum(2) < 0
+        angle = 1 - np.einsum("cij,cij->ij", na, nb)
+        concave = np.einsum("cij,cij->ij", nb - na, apart) < 0
         np.maximum(turn, np.where(concave, angle, convex_weight * angle), out=turn)
     return np.asarray(np.minimum(turn / 0.35, CEILING))
 
