@@ -19,6 +19,7 @@ from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, rank
 from any3dis_ros.proposals.refinement import refine
 from any3dis_ros.scene.borders import find_borders
+from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.scene.mapping import Scene
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
 from any3dis_ros.scene.surface import build_surface
@@ -58,6 +59,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         surface = build_surface(cloud, config.superpoints, viewpoints)
         superpoint = compute_superpoints(surface, config.superpoints)
         borders = find_borders(surface, superpoint)
+        distance = viewing_distance(scene.frames)
         progress("superpoints", 1, 1)
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
@@ -71,7 +73,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         proposals = [p for p in tracked if p is not None]
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
-        confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
+        confidences = judge(proposals, size, borders, distance, tracker.policy.learnt_objectness, config.merging)
         kept = rank(proposals, confidences, size, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
         label = exclusive_labels(ranked, scores, size, config.merging)

@@ -23,6 +23,7 @@ from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.lifting import Counts
 from any3dis_ros.proposals.merging import Proposal, judge, membership, rank
 from any3dis_ros.proposals.refinement import STRATEGIES
+from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.following import MaskTrack
 from benchmarks import scenes, tables
@@ -64,7 +65,9 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
-    confidences = judge(proposals, prepared.size, prepared.borders, learnt, config)
+    confidences = judge(
+        proposals, prepared.size, prepared.borders, viewing_distance(prepared.scene.frames), learnt, config
+    )
     kept = rank(proposals, confidences, prepared.size, config)
     masks = membership([proposals[q] for q in kept], len(prepared.size)).toarray().astype(bool)
     return prepared.overlap(masks, confidences[kept])

@@ -31,6 +31,7 @@ from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.evidence import confidence, corroboration
 from any3dis_ros.proposals.merging import Proposal, membership, overlap, rank
 from any3dis_ros.proposals.objectness import FEATURES, Trees, measure
+from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.engines import make_tracker
 from benchmarks import scenes
 from benchmarks.prepared import prepare
@@ -75,7 +76,7 @@ def learn_from(folder: str | Path) -> Room:
     shared, member = overlap(proposals, size), membership(proposals, len(size))
     points = np.array([size[p.superpoints].sum() for p in proposals])
     evidence = [p.evidence for p in proposals]
-    features = measure(evidence, member, shared, points, scene.borders)
+    features = measure(evidence, member, shared, points, scene.borders, viewing_distance(frames))
     by_evidence = confidence(evidence, corroboration(evidence, shared, points))
     masks = member.toarray().astype(bool)
     things = scene.overlap(masks, by_evidence.astype(np.float32))

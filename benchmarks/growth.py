@@ -23,7 +23,7 @@ from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
 from any3dis_ros.proposals.lifting import lift
 from any3dis_ros.proposals.merging import exclusive_labels, judge, rank
 from any3dis_ros.scene.borders import find_borders
-from any3dis_ros.scene.frames import Frame
+from any3dis_ros.scene.frames import Frame, viewing_distance
 from any3dis_ros.scene.mapping import Scene, fuse
 from any3dis_ros.scene.superpoints import compute_superpoints
 from any3dis_ros.scene.surface import build_surface
@@ -103,7 +103,9 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
     with meter("merging"):
         proposals = [p for p in refined if p is not None]
         size = views.visible.size
-        confidences = judge(proposals, size, borders, tracker.policy.learnt_objectness, config.merging)
+        confidences = judge(
+            proposals, size, borders, viewing_distance(frames), tracker.policy.learnt_objectness, config.merging
+        )
         kept = rank(proposals, confidences, size, config.merging)
         exclusive_labels([proposals[q] for q in kept], confidences[kept], size, config.merging)
     session.close()

@@ -40,7 +40,12 @@ class Proposal:
 
 
 def judge(
-    proposals: Sequence[Proposal], size: NDArray[np.int64], borders: Borders, learnt: bool, config: MergingConfig
+    proposals: Sequence[Proposal],
+    size: NDArray[np.int64],
+    borders: Borders,
+    distance: float,
+    learnt: bool,
+    config: MergingConfig,
 ) -> NDArray[np.float64]:
     """Return the confidence of each proposal, Q in 0-1.
 
@@ -48,6 +53,7 @@ def judge(
         proposals: all Q of a scene: what is found again is worth more.
         size: L, points of each superpoint.
         borders: how superpoints meet.
+        distance: metres from which the cameras see the map, typically.
         learnt: weigh the evidence with the learnt objectness (fitted on the engine's proposals), as a geometric mean.
         config: `confidence`.
     """
@@ -59,7 +65,7 @@ def judge(
     by_evidence = confidence(evidence, corroboration(evidence, shared, points))
     if not learnt or config.confidence == "evidence":
         return by_evidence
-    features = measure(evidence, membership(proposals, len(size)), shared, points, borders)
+    features = measure(evidence, membership(proposals, len(size)), shared, points, borders, distance)
     return np.asarray(np.sqrt(by_evidence * fitted().probability(features)))
 
 

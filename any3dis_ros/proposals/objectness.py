@@ -24,7 +24,7 @@ from any3dis_ros.scene.borders import Borders
 FEATURES = (
     "score", "agreement", "support", "precision", "median_iou",
     "found_50", "found_70", "found_80", "refound_50", "refound_70",
-    "area", "compactness", "concave", "flat", "convex",
+    "apparent_area", "compactness", "concave", "flat", "convex",
     "container_near", "content_near", "container_far", "content_far",
 )  # fmt: skip
 _NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
@@ -82,8 +82,9 @@ def measure(
     shared: sparse.csr_matrix,
     points: NDArray[np.int64],
     borders: Borders,
+    distance: float,
 ) -> NDArray[np.float32]:
-    """Return the features of Q proposals, Q×F float32, in the order of FEATURES; all but area are free of units.
+    """Return the features of Q proposals, Q×F float32, in the order of FEATURES; none depends on the scene's scale.
 
     Args:
         evidence: of each proposal.
@@ -91,6 +92,7 @@ def measure(
         shared: Q×Q sparse, points that each pair shares.
         points: Q, points of each proposal.
         borders: how superpoints meet.
+        distance: metres from which the cameras see the map: a mug before the camera counts as a chair across the room.
     """
     found = {same: corroboration(evidence, shared, points, same) for same in (0.5, 0.7, 0.8)}
     crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
@@ -107,7 +109,7 @@ def measure(
         "found_80": np.log1p(found[0.8]),
         "refound_50": _refound(evidence, member, shared, points, 0.5),
         "refound_70": _refound(evidence, member, shared, points, 0.7),
-        "area": np.log(points * borders.spacing**2),
+        "apparent_area": np.log(points * (borders.spacing / distance) ** 2),
         "compactness": np.log1p(crossing["edges"]) - 0.5 * np.log(points),
         **{name: crossing[name] / edges for name in ("concave", "flat", "convex")},
     }

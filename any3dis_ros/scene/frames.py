@@ -7,6 +7,7 @@ x right, y down, z forward).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -116,6 +117,13 @@ def check_pose(T: NDArray[np.float64], what: str) -> None:
         )
     if np.abs(T[3] - (0, 0, 0, 1)).max() > 1e-6:
         raise InputError(f"the last row of the pose of {what} is {T[3].tolist()}; expected 0 0 0 1")
+
+
+def viewing_distance(frames: Sequence[Frame]) -> float:
+    """Return the median valid depth of keyframes in metres (every eighth pixel either way); 1 where there is none."""
+    valid = [z[z > 0] for z in (f.depth[::8, ::8] for f in frames)]
+    depth = np.concatenate(valid) if valid else np.zeros(0, np.uint16)
+    return float(np.median(depth)) / 1000 if len(depth) else 1.0
 
 
 class KeyframeBuffer:

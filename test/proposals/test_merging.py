@@ -108,22 +108,22 @@ def chain_of_superpoints() -> Borders:
 
 def test_what_two_views_found_outranks_what_one_did():
     several = [proposal([0, 1], pivot=0), proposal([0, 1], pivot=1), proposal([4, 5], pivot=0)]
-    found = judge(several, SIZE, chain_of_superpoints(), False, MergingConfig())
+    found = judge(several, SIZE, chain_of_superpoints(), 2.0, False, MergingConfig())
     assert found[0] == found[1] > found[2]
 
 
 def test_the_kinds_of_confidence():
     several = [proposal([0, 1]), proposal([4, 5], agreement=0.3)]
     borders = chain_of_superpoints()
-    assert judge(several, SIZE, borders, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
-    evidence = judge(several, SIZE, borders, True, MergingConfig(confidence="evidence"))
-    np.testing.assert_array_equal(judge(several, SIZE, borders, False, MergingConfig()), evidence)
-    learnt = judge(several, SIZE, borders, True, MergingConfig())
+    assert judge(several, SIZE, borders, 2.0, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
+    evidence = judge(several, SIZE, borders, 2.0, True, MergingConfig(confidence="evidence"))
+    np.testing.assert_array_equal(judge(several, SIZE, borders, 2.0, False, MergingConfig()), evidence)
+    learnt = judge(several, SIZE, borders, 2.0, True, MergingConfig())
     assert ((learnt > 0) & (learnt < 1)).all()
     assert not np.allclose(learnt, evidence)
 
 
 def test_no_proposals_at_all():
     assert rank([], np.zeros(0), SIZE, MergingConfig()) == []
-    assert len(judge([], SIZE, chain_of_superpoints(), True, MergingConfig())) == 0
+    assert len(judge([], SIZE, chain_of_superpoints(), 2.0, True, MergingConfig())) == 0
     assert exclusive_labels([], np.zeros(0), SIZE, ANY_SIZE).tolist() == [0] * L

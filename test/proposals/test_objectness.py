@@ -29,7 +29,7 @@ def proposal(members: list[int], seed: int, pivot: int) -> Proposal:
 def features(*several: Proposal) -> list[dict[str, float]]:
     shared, member = overlap(several, SIZE), membership(several, 4)
     points = np.array([SIZE[p.superpoints].sum() for p in several])
-    x = measure([p.evidence for p in several], member, shared, points, BORDERS)
+    x = measure([p.evidence for p in several], member, shared, points, BORDERS, 2.0)
     assert x.shape == (len(several), len(FEATURES))
     return [dict(zip(FEATURES, map(float, values), strict=True)) for values in x]
 
@@ -39,7 +39,7 @@ def test_border_and_shape_by_hand():
     assert f["concave"] == pytest.approx(10 / 50)  # ten concave and forty convex edges lead out, the flat ones stay
     assert f["convex"] == pytest.approx(40 / 50)
     assert f["flat"] == 0
-    assert f["area"] == pytest.approx(np.log(200 * 0.02**2))
+    assert f["apparent_area"] == pytest.approx(np.log(200 * 0.01**2))
     assert f["compactness"] == pytest.approx(np.log(51) - 0.5 * np.log(200))
 
 
@@ -102,7 +102,7 @@ def test_a_whole_found_from_many_views_beats_a_flat_part():
     object_ = dict.fromkeys(FEATURES, 0.0) | {
         "score": 0.75, "agreement": 0.9, "support": 0.97, "precision": 0.95, "median_iou": 0.9,
         "found_50": 2.5, "found_70": 2.3, "found_80": 2.0, "refound_50": 0.9, "refound_70": 0.8,
-        "area": -2.0, "compactness": 1.5, "concave": 0.6, "flat": 0.2, "convex": 0.1, "content_near": 0.2,
+        "apparent_area": -3.5, "compactness": 1.5, "concave": 0.6, "flat": 0.2, "convex": 0.1, "content_near": 0.2,
     }  # fmt: skip
     scrap = object_ | {
         "score": 0.4, "agreement": 0.3, "support": 0.3, "precision": 0.4, "median_iou": 0.3,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.scene.frames import Camera, Frame, KeyframeBuffer, check_pose, invert
+from any3dis_ros.scene.frames import Camera, Frame, KeyframeBuffer, check_pose, invert, viewing_distance
 
 CAMERA = Camera(8, 6, np.array([[5.0, 0, 3.5], [0, 5, 2.5], [0, 0, 1]]))
 
@@ -134,3 +134,9 @@ def test_thinning_says_so(caplog):
     assert "keyframe buffer full (4)" in caplog.text
     buffer.clear()
     assert (len(buffer), buffer.stride, buffer.received) == (0, 1, 0)
+
+
+def test_viewing_distance_is_the_median_valid_depth():
+    near, far, blind = (replace(frame(), depth=np.full((6, 8), z, np.uint16), name=str(z)) for z in (800, 2000, 0))
+    assert viewing_distance([near, far, far, blind]) == 2.0
+    assert viewing_distance([blind]) == viewing_distance([]) == 1.0
