@@ -29,7 +29,7 @@ log = logging.getLogger("any3dis_ros")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = _parser().parse_args(arguments)
-    level = logging.DEBUG if options.debug else logging.ERROR if options.quiet else logging.WARNING
+    level = logging.DEBUG if options.debug else logging.ERROR if getattr(options, "quiet", False) else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[LogLines()], force=True)
     log.setLevel(level)
     try:
@@ -91,14 +91,12 @@ def segment_command(options: argparse.Namespace) -> None:
     clock = Clock()
     began = time.monotonic()
     try:
+        with clock("map"):  # first, as a wrong file is told sooner than a long bag is read
+            given = read_cloud(options.map, config.map.max_points) if options.map else None
         with clock("reading"):
             recording = read_scene(options.input, read, config.keyframes, bars)
         with clock("map"):
-            cloud = (
-                read_cloud(options.map, config.map.max_points)
-                if options.map
-                else fuse(recording.frames, config.map, bars)
-            )
+            cloud = given or fuse(recording.frames, config.map, bars)
         instances = segment(Scene(recording.frames, cloud), tracker, config, bars)
         statistics = {
             **instances.statistics,
@@ -167,7 +165,6 @@ def _failed(debug: bool, message: str, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--quiet", action="store_true", help="print nothing but errors")
     common.add_argument("--debug", action="store_true", help="print tracebacks and debug messages")
     parser = argparse.ArgumentParser(
         prog="any3dis", description="Class-agnostic 3D instance segmentation of posed RGB-D"
@@ -183,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "(rosbag2 folder, .mcap, .db3, ROS 1 .bag) into 3D instances.",
     )
     segment.set_defaults(run=segment_command)
+    segment.add_argument("--quiet", action="store_true", help="print nothing but errors")
     segment.add_argument("input", type=Path, help="folder or bag")
     segment.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
     segment.add_argument("--config", type=Path, help="YAML file of parameters (see `any3dis config`)")

@@ -24,9 +24,9 @@ class LogLines(logging.Handler):
 class Bars:
     """Progress by stage on a terminal as bars; elsewhere one line a stage when it ends; nothing when quiet."""
 
-    def __init__(self, quiet: bool, stream: TextIO = sys.stderr) -> None:
+    def __init__(self, quiet: bool, stream: TextIO | None = None) -> None:
         self._quiet = quiet
-        self._stream = stream
+        self._stream = stream or sys.stderr
         self._stage = ""
         self._began = 0.0
         self._bar: tqdm | None = None

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
-import os
+import re
+import signal
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
+from scene_folder import write_scene_folder
 
 from any3dis_ros import cli
 from any3dis_ros.io.results import load_results
@@ -15,20 +16,8 @@ from any3dis_ros.io.results import load_results
 
 @pytest.fixture(scope="session")
 def folder(two_boxes, tmp_path_factory):
-    """The box scene as an exported folder, with its ground truth."""
-    root = tmp_path_factory.mktemp("scene")
-    frames, _ = two_boxes
-    for name in ("color", "depth", "pose", "intrinsic"):
-        (root / name).mkdir()
-    for i, f in enumerate(frames):
-        cv2.imwrite(str(root / f"color/{i}.png"), f.color[..., ::-1])
-        cv2.imwrite(str(root / f"depth/{i}.png"), f.depth)
-        np.savetxt(root / f"pose/{i}.txt", f.T_map_camera)
-    K = np.eye(4)
-    K[:3, :3] = frames[0].camera.K
-    for kind in ("color", "depth"):
-        np.savetxt(root / f"intrinsic/intrinsic_{kind}.txt", K)
-    return root
+    """The box scene as an exported folder."""
+    return write_scene_folder(tmp_path_factory.mktemp("scene") / "boxes", two_boxes[0])
 
 
 @pytest.fixture(scope="session")
@@ -89,14 +78,12 @@ def test_config_prints_yaml_that_is_taken_back(capsys, tmp_path, folder):
     ],
 )
 def test_bad_input_ends_in_one_sentence(arguments, words, folder, tmp_path, capsys):
-    import re
-
     filled = [a.format(folder=folder, out=tmp_path / "out") for a in arguments]
     assert cli.main(filled) == 2
     error = capsys.readouterr().err
     assert re.search(words, error)
     assert "Traceback" not in error
-    assert len(error.strip().splitlines()) == 1
+    assert len([line for line in error.splitlines() if line.startswith("any3dis:")]) == 1
     assert not list(tmp_path.iterdir())
 
 
@@ -128,15 +115,63 @@ def test_a_defect_is_told_apart_from_bad_input(folder, tmp_path, monkeypatch, ca
     assert "ZeroDivisionError: deep inside; run again with --debug" in capsys.readouterr().err
 
 
-def test_without_a_terminal_progress_is_one_line_a_stage(folder, tmp_path):
-    command = [sys.executable, "-m", "any3dis_ros.cli", "segment", str(folder), "-o", str(tmp_path / "out")]
-    run = subprocess.run(
-        [*command, "--set", "map.voxel_size_m=0.05"], capture_output=True, text=True, env=os.environ, check=True
-    )
-    stages = [line.split("  ")[0] for line in run.stderr.splitlines()]
+COMMAND = [sys.executable, "-m", "any3dis_ros.cli"]
+
+
+def test_without_a_terminal_progress_is_one_line_a_stage(folder, tmp_path, capsys):
+    assert cli.main(["segment", str(folder), "-o", str(tmp_path / "out"), "--set", "map.voxel_size_m=0.05"]) == 0
+    told = capsys.readouterr()
+    stages = [line.split("  ")[0] for line in told.err.splitlines()]
     assert {"map", "visibility", "merging", "writing"} <= set(stages)
-    assert "\r" not in run.stderr
-    assert "report:" in run.stdout
+    assert "\r" not in told.err
+    assert "report:" in told.out
+
+
+def test_quiet_says_nothing_when_all_is_well(folder, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    arguments = ["segment", str(folder), "-o", str(tmp_path / "out"), "--quiet", "--stride", "4"]
+    assert cli.main([*arguments, "--set", "map.voxel_size_m=0.05"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("stage", "number", "words"),
+    [("map", signal.SIGTERM, "ended by SIGTERM"), ("superpoints", signal.SIGINT, "interrupted")],
+)
+def test_a_signal_ends_the_run_without_a_trace(folder, tmp_path, stage, number, words):
+    command = [*COMMAND, "segment", str(folder), "-o", str(tmp_path / "new" / "out"), "--set", "map.voxel_size_m=0.03"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
+        while (line := run.stderr.readline()) and not line.startswith(stage):
+            pass
+        run.send_signal(number)
+        error = run.stderr.read()
+    assert run.returncode == 128 + number
+    assert error.splitlines()[-1] == f"any3dis: {words}; nothing half-written is left"
+    assert "Traceback" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = " ".join([*COMMAND, "config"])
+    shell = f"set -o pipefail; {command} | true"
+    run = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_files_that_cannot_be_accessed_are_named(tmp_path, capsys):
+    assert cli.main(["segment", str(tmp_path / ("x" * 300)), "-o", str(tmp_path / "out")]) == 2
+    assert re.search("any3dis: cannot access .*xxx: File name too long", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "setting", ["", "=", "=5", "map", "map=5", "map=", "map.voxel_size_m={a: 1}", "map..x=1", "a='"]
+)
+def test_odd_settings_are_told(setting, tmp_path, capsys):
+    assert cli.main(["segment", str(tmp_path), "-o", str(tmp_path / "out"), "--set", setting]) == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert re.search("expected|set one of them|did you mean", error)
 
 
 def test_the_core_needs_neither_torch_nor_ros():

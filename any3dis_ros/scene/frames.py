@@ -176,6 +176,8 @@ class KeyframeBuffer:
                 self._config.max_keyframes,
                 self.stride,
             )
+            if (self.received - 1) % self.stride:  # an odd bound: this frame is one of those between
+                return False
         self._frames.append(frame)
         return True
 

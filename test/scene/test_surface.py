@@ -76,3 +76,27 @@ def test_borders_by_hand():
     assert b.concave.toarray().tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
     assert b.convex.toarray().tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0]]
     assert b.flat.toarray().tolist() == [[0] * 3] * 3
+
+
+def grid(n: int = 7, step: float = 0.02) -> np.ndarray:
+    x, y = np.mgrid[:n, :n] * step
+    return np.stack([x.ravel(), y.ravel(), np.zeros(n * n)], 1).astype(np.float32)
+
+
+def test_normals_of_two_plates_face_the_nearest_of_two_viewpoints():
+    points = np.concatenate([grid(), grid() + np.float32([3, 0, 0])])
+    cloud = MapCloud(points, np.zeros((98, 3), np.uint8))
+    surface = build_surface(cloud, SuperpointConfig(normal_neighbours=8), np.array([[0, 0, 1.0], [3, 0, -1.0]]))
+    np.testing.assert_allclose(surface.normals[:49], np.tile([0, 0, 1.0], (49, 1)), atol=1e-5)
+    np.testing.assert_allclose(surface.normals[49:], np.tile([0, 0, -1.0], (49, 1)), atol=1e-5)
+    assert surface.spacing == pytest.approx(0.02)
+
+
+def test_doubled_points_do_not_bring_the_spacing_to_nothing():
+    config = SuperpointConfig(normal_neighbours=8, edge_neighbours=4)
+    twice, heaps = (np.repeat(grid(), copies, 0) for copies in (2, 10))
+    surface = build_surface(MapCloud(twice, np.zeros((98, 3), np.uint8)), config)
+    assert 0.0199 <= surface.spacing <= 0.03
+    assert len(surface.edges)
+    with pytest.raises(InputError, match="most of the map's 490 points stand 8 times or more; remove the copies"):
+        build_surface(MapCloud(heaps, np.zeros((490, 3), np.uint8)), config)

@@ -62,7 +62,9 @@ def lens_from_info(info: Any, width: int, height: int, rectified: bool, topic: s
     if rectified and P[0, 0] > 0:
         K = P[:, :3].copy()
     if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
-        raise InputError(f"the camera of '{topic}' is not calibrated (fx is {K[0, 0]:g}); give fx fy cx cy")
+        raise InputError(
+            f"the camera of '{topic}' is not calibrated (fx is {K[0, 0]:g}); give fx fy cx cy (--intrinsics)"
+        )
     full_width, full_height = int(info.width) or width, int(info.height) or height
     roi = info.roi
     if 0 < roi.width < full_width or 0 < roi.height < full_height:
@@ -72,7 +74,7 @@ def lens_from_info(info: Any, width: int, height: int, rectified: bool, topic: s
     if abs(full_width / full_height / (width / height) - 1) > 0.01:
         raise InputError(
             f"'{topic}' describes {full_width}×{full_height} pixels, the images have {width}×{height}; "
-            "choose the camera_info of these images or give fx fy cx cy"
+            "choose the camera_info of these images (--camera-info-topic) or give fx fy cx cy (--intrinsics)"
         )
     camera = Camera(full_width, full_height, K)
     if (full_width, full_height) != (width, height):  # binned, or calibrated at another resolution

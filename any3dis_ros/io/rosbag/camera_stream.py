@@ -61,11 +61,14 @@ class CameraPair:
     def check(self) -> None:
         """Raise InputError where intrinsics are missing."""
         if self.color_info is None and self.intrinsics is None:
-            raise InputError(f"no camera_info belongs to '{self.color.name}'; choose its topic or give fx fy cx cy")
+            raise InputError(
+                f"no camera_info belongs to '{self.color.name}'; choose its topic (--camera-info-topic) "
+                "or give fx fy cx cy (--intrinsics)"
+            )
         if self.depth_info is None and not self.one_frame:
             raise InputError(
                 f"depth '{self.depth.name}' is in its own frame '{self.depth.frame_id}' and no camera_info belongs to "
-                "it; choose its topic, or record depth that is registered to colour"
+                "it; choose its topic (--depth-info-topic), or record depth that is registered to colour"
             )
 
     def decode(

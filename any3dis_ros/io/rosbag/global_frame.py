@@ -23,14 +23,20 @@ def choose_global_frame(trees: list[TransformTree], camera_frame: str, wanted: s
     """
     frames = sorted(set().union(*(tree.frames for tree in trees)))
     if not frames:
-        raise InputError("the bag holds no transforms (/tf, /tf_static), so the poses of the camera are unknown")
+        raise InputError(
+            "the bag holds no transforms (/tf, /tf_static), so the poses of the camera are unknown; record both"
+        )
     known = ", ".join(frames[:_NAMED_FRAMES]) + (", …" if len(frames) > _NAMED_FRAMES else "")
     if camera_frame not in frames:
-        raise InputError(f"no transform leads to the camera frame '{camera_frame}'; choose it among {known}")
+        raise InputError(
+            f"no transform leads to the camera frame '{camera_frame}'; choose it among {known} (--camera-frame)"
+        )
     if wanted:
         wanted = wanted.lstrip("/")
         if wanted not in frames:
-            raise InputError(f"no transform names the global frame '{wanted}'; choose it among {known}")
+            raise InputError(
+                f"no transform names the global frame '{wanted}'; choose it among {known} (--global-frame)"
+            )
         return wanted
     try:
         tree, chain = max(((t, t.ancestors(camera_frame)) for t in trees), key=lambda found: len(found[1]))
@@ -42,6 +48,6 @@ def choose_global_frame(trees: list[TransformTree], camera_frame: str, wanted: s
     if tree.is_static(chain):
         raise InputError(
             f"only static transforms lead to the camera, from '{chain[-1]}', so its motion is unknown; "
-            "record /tf with odometry, or choose the global frame if the camera stood still"
+            "record /tf with odometry, or choose the global frame (--global-frame) if the camera stood still"
         )
     return chain[-1]

@@ -62,7 +62,7 @@ def choose_images(images: list[ImageTopic], color_topic: str, depth_topic: str) 
     best = [entry for entry in scored if entry[0] == scored[-1][0]]
     if len(best) > 1:
         names = "; ".join(f"{c} with {d}" for _, c, d, _, _ in best)
-        raise InputError(f"the bag holds several cameras: {names}; choose the colour topic and the depth topic")
+        raise InputError(f"the bag holds several cameras: {names}; choose one (--color-topic, --depth-topic)")
     return best[0][3], best[0][4]
 
 
