@@ -80,12 +80,21 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
 
 
 def read_color(path: Path) -> NDArray[np.uint8]:
-    """Read H×W×3 uint8 RGB."""
+    """Read H×W×3 uint8 RGB; grey, 16-bit and transparent images are converted.
+
+    Raises:
+        DamagedImageError: the file is missing, cut short or no image.
+    """
     return np.asarray(cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_depth(path: Path) -> NDArray[np.uint16]:
-    """Read H×W uint16 millimetres."""
+    """Read H×W uint16 millimetres, 0 = invalid.
+
+    Raises:
+        DamagedImageError: the file is missing, cut short or no image.
+        InputError: an image that is not of one 16-bit channel.
+    """
     image = _decode(path, cv2.IMREAD_UNCHANGED)
     if image.dtype != np.uint16 or image.ndim != 2:
         raise InputError(f"{path} holds {image.dtype} {image.shape}; expected one 16-bit channel, millimetres")

@@ -24,6 +24,12 @@ def read_scene(
 ) -> Recording:
     """Read the keyframes of a ScanNet-style folder, a ROS 2 bag (folder, .mcap, .db3) or a ROS 1 bag (.bag).
 
+    Args:
+        path: the folder or file; its kind is found by its content.
+        options: topics, frames, intrinsics and stride; what is left empty is found in the recording.
+        config: stride, motion and bound of the keyframes.
+        progress: told of every frame; raises Cancelled to stop.
+
     Raises:
         InputError: nothing readable, with what was found and what was expected.
     """
@@ -39,7 +45,11 @@ def read_scene(
 
 
 def bag_files(path: Path) -> list[Path]:
-    """Return the storage files of a bag: the file itself, or those in a rosbag2 folder, in the order of their names."""
+    """Return the storage files of a bag: the file itself, or those in a rosbag2 folder, in the order of their names.
+
+    Raises:
+        InputError: no bag, several of them, or one whose suffix contradicts its content.
+    """
     if path.is_dir():
         files = sorted((f for f in path.iterdir() if f.suffix in _BAG_SUFFIXES), key=lambda f: (len(f.name), f.name))
         if (path / "metadata.yaml").is_file():

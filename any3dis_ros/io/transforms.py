@@ -113,7 +113,11 @@ class TransformTree:
         return invert(T_common_target) @ T_common_source
 
     def ancestors(self, frame: str, stamp_ns: int | None = None) -> list[str]:
-        """Return `frame`, its parent (the one known at `stamp_ns`, where given), and so on up to the root."""
+        """Return `frame`, its parent (the one known at `stamp_ns`, where given), and so on up to the root.
+
+        Raises:
+            TransformError: the frames form a loop.
+        """
         chain = [frame]
         while parents := self._parents.get(chain[-1]):
             parent = self._parent_at(parents, stamp_ns)
@@ -167,7 +171,10 @@ class TransformTree:
 
 
 def interpolate(a: NDArray[np.float64], b: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return x y z qx qy qz qw, `share` of the way from `a` to `b`: linear, and slerp (Shoemake 1985)."""
+    """Return the pose `share` (0-1) of the way from `a` to `b`: linear, and slerp (Shoemake 1985).
+
+    Poses are 7 float64: x y z in metres, qx qy qz qw of a unit quaternion.
+    """
     out = (1 - share) * a + share * b
     p, q = a[3:], b[3:]
     dot = float(p @ q)

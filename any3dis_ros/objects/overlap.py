@@ -87,6 +87,9 @@ def overlap_superpoints(
         superpoint: N int, superpoint of each point of the ground truth, -1 where the prediction has no point near.
         gt: N int, object of each point.
         valid_ids: as for :func:`overlap`.
+
+    Raises:
+        InputError: `superpoint` and `gt` differ in length.
     """
     ids, code = _encode(gt, valid_ids)
     if len(superpoint) != len(code):

@@ -34,7 +34,12 @@ class Borders:
 
 
 def find_borders(surface: Surface, superpoint: NDArray[np.int32]) -> Borders:
-    """Count the edges between superpoints (N int32) by the turn of the surface across them."""
+    """Count the edges between superpoints by the turn of the surface across them.
+
+    Args:
+        surface: N points with normals and E edges.
+        superpoint: N int32, superpoint of each point, 0..L-1.
+    """
     L = int(superpoint.max()) + 1
     i, j = surface.edges.T
     i, j = i[superpoint[i] != superpoint[j]], j[superpoint[i] != superpoint[j]]

@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 class Camera:
     """A pinhole camera without distortion: `width` × `height` pixels, `K` 3×3 float64 intrinsics in pixels.
 
-    Pixel centres are at integer coordinates.
+    Pixel centres are at integer coordinates. A 4×4 matrix as ScanNet writes it is accepted.
+
+    Raises:
+        InputError: a matrix of another shape, focal lengths that are not positive, an empty image.
     """
 
     width: int
@@ -64,6 +67,9 @@ class Frame:
         camera: intrinsics of both.
         T_map_camera: 4×4 float64, camera (optical) to map.
         name: what the source calls it (file stem or frame number), for messages and reports.
+
+    Raises:
+        InputError: shapes or types that do not fit the camera, a pose that is not rigid.
     """
 
     stamp_ns: int

@@ -28,6 +28,9 @@ class MapCloud:
         colors: N×3 uint8, RGB.
         normals: N×3 float32 unit vectors, or None where the source has none.
         edges: E×2 int32, mesh edges between points, or None where the source is a cloud.
+
+    Raises:
+        InputError: no point, shapes that do not fit, points that are not finite.
     """
 
     points: NDArray[np.float32]

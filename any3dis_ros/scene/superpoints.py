@@ -18,6 +18,10 @@ from any3dis_ros.scene.surface import Surface
 def compute_superpoints(surface: Surface, config: SuperpointConfig) -> NDArray[np.int32]:
     """Partition the map into superpoints.
 
+    Args:
+        surface: N points with normals and edges.
+        config: threshold and smallest size of the cut.
+
     Returns:
         N int32, superpoint of each point, 0..L-1, numbered by their first point.
     """
@@ -29,6 +33,13 @@ def graph_cut(
     n: int, edges: NDArray[np.int32], weight: NDArray[np.float32], threshold: float, min_size: int
 ) -> NDArray[np.int32]:
     """Cut a weighted graph of `n` nodes; components under `min_size` join a neighbour by their lightest edge.
+
+    Args:
+        n: number of nodes.
+        edges: E×2 int32, pairs of nodes.
+        weight: E float32, dissimilarity of the two.
+        threshold: kThresh: how much a component's lightest new edge may exceed its heaviest inner one, times its size.
+        min_size: nodes; a component without any edge may stay smaller.
 
     Returns:
         n int32, component of each node, numbered by first node.
@@ -44,7 +55,12 @@ def graph_cut(
 def centroids(
     points: NDArray[np.float32], superpoint: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the centroid (L×3, metres) and the size (L, points) of each superpoint."""
+    """Return the centroid (L×3, metres, map frame) and the size (L, points) of each superpoint.
+
+    Args:
+        points: N×3 float32, metres, map frame.
+        superpoint: N int32, superpoint of each point.
+    """
     size = np.bincount(superpoint)
     sums = np.stack([np.bincount(superpoint, points[:, k], len(size)) for k in range(3)], 1)
     return sums / np.maximum(size, 1)[:, None], size

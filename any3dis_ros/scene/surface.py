@@ -63,7 +63,13 @@ def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray
 def estimate_normals(
     points: NDArray[np.float32], neighbour: NDArray[np.integer], viewpoints: NDArray[np.float64] | None
 ) -> NDArray[np.float32]:
-    """Fit a plane to each point's neighbours (N×k indices); N×3 float32 unit normals facing the nearest viewpoint."""
+    """Fit a plane to each point's neighbours; return N×3 float32 unit normals that face the nearest viewpoint.
+
+    Args:
+        points: N×3 float32, metres, map frame.
+        neighbour: N×k, indices of the nearest points, each point's own included.
+        viewpoints: V×3, metres, map frame; None = normals face the centroid of the points.
+    """
     target = points.astype(np.float64).mean(0, keepdims=True) if viewpoints is None else viewpoints
     nearest = cKDTree(target).query(points)[1]
     return np.asarray(

@@ -119,7 +119,7 @@ class PointPrompt:
 
     @classmethod
     def on(cls, frame: int, points: NDArray[np.float32]) -> PointPrompt:
-        """Make a prompt whose points all lie on the object."""
+        """Make a prompt whose points (M×2, pixels of the full keyframe) all lie on the object."""
         return cls(frame, np.asarray(points, np.float32).reshape(-1, 2), np.ones(len(points), np.int8))
 
 
@@ -197,7 +197,11 @@ class TrackingSession(Protocol):
         """Segment each prompt in its own frame: up to `masks_per_prompt` objects each, best first, in prompt order."""
 
     def track(self, requests: Iterable[TrackRequest]) -> Iterator[Track]:
-        """Follow the objects; one Track a request, in the order of the requests."""
+        """Follow the objects; one Track a request, in the order of the requests.
+
+        Raises:
+            InputError: a handle that `prompt` did not return, or that was dropped.
+        """
 
     def drop(self, object_ids: Iterable[int]) -> None:
         """Forget objects and free what is kept for them; unknown handles are ignored."""
@@ -213,7 +217,11 @@ class MaskTracker(Protocol):
     policy: PromptPolicy
 
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> TrackingSession:
-        """Prepare the keyframes (features, superpixels) and return a session over them."""
+        """Prepare the keyframes (features, superpixels) and return a session over them.
+
+        Raises:
+            Cancelled: raised by `progress`.
+        """
 
 
 @numba.njit(cache=True, nogil=True)

@@ -13,7 +13,16 @@ from any3dis_ros.tracking.base import PointPrompt
 
 
 def farthest_points(x: NDArray[np.floating], count: int, start: int = 0) -> NDArray[np.int64]:
-    """Pick up to `count` rows of x (M×D) greedily, each farthest from those before it, beginning with `start`."""
+    """Pick up to `count` rows greedily, each farthest from those before it, beginning with `start`.
+
+    Args:
+        x: M×D points of any unit.
+        count: rows wanted.
+        start: index of the first.
+
+    Returns:
+        min(count, M) int64, indices in the order in which they were picked.
+    """
     if len(x) == 0:
         return np.zeros(0, np.int64)
     picked: NDArray[np.int64] = _farthest(np.ascontiguousarray(x, np.float64), min(count, len(x)), start)
@@ -49,6 +58,12 @@ def view_scores(
     """Return ψ[t, l] = seen[t, l] · scale[t, l] (Eq. 2), T×L float32.
 
     scale is the mean share of visible points over the κ superpoints nearest to l, itself included.
+
+    Args:
+        seen: T×L int32, visible points of each superpoint.
+        size: L int64, points of each superpoint.
+        centroid: L×3, metres, map frame.
+        config: κ.
     """
     share = (seen / np.maximum(size, 1)).astype(np.float32)
     k = min(config.scale_neighbours, len(centroid))
@@ -60,14 +75,27 @@ def view_scores(
 
 
 def pivot_views(psi: NDArray[np.float32], superpoint: int, count: int) -> NDArray[np.int64]:
-    """Return the `count` keyframes with the highest positive ψ for a superpoint, best first; the first is pivot(l)."""
+    """Return the `count` keyframes with the highest positive ψ for a superpoint, best first; the first is pivot(l).
+
+    Args:
+        psi: T×L float32, as :func:`view_scores` gives it.
+        superpoint: l.
+        count: keyframes wanted; fewer come back where fewer see it.
+    """
     score = psi[:, superpoint]
     best = np.argsort(-score, kind="stable")[:count]
     return best[score[best] > 0]
 
 
 def seed_prompt(visible: Visibility, superpoint: int, view: int, config: SeedingConfig) -> PointPrompt:
-    """Prompt a view with farthest-point samples of the superpoint's projected pixels, the most central one first."""
+    """Prompt a view with farthest-point samples of the superpoint's projected pixels, the most central one first.
+
+    Args:
+        visible: visible points of the keyframes.
+        superpoint: index of the superpoint.
+        view: index of a keyframe that sees at least one of its points.
+        config: number of prompt points.
+    """
     own = visible.entries(view)
     pixel = visible.pixel[own][visible.superpoint[own] == superpoint]
     uv = np.stack([pixel % visible.widths[view], pixel // visible.widths[view]], 1).astype(np.float32)

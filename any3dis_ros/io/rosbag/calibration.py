@@ -56,6 +56,9 @@ def lens_from_info(info: Any, width: int, height: int, rectified: bool, topic: s
         height: of the images, pixels.
         rectified: whether the images are rectified, so that P is their matrix and D does not apply.
         topic: of the message, for errors.
+
+    Raises:
+        InputError: a camera that is not calibrated, of another size than the images, or of an unknown lens model.
     """
     K, D = _array(info, "k").reshape(3, 3), _array(info, "d")
     P = _array(info, "p").reshape(3, 4)

@@ -50,7 +50,7 @@ def decode(encoding: str, codec: str, data: NDArray[np.uint8]) -> NDArray[np.uin
 
 
 def unpack_png(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Decode a PNG of one 16-bit channel to H×W uint16."""
+    """Decode a PNG of one 16-bit channel to H×W uint16; DamagedImageError where it is none."""
     check_complete(data.tobytes())
     try:
         image = cv2.imdecode(np.ascontiguousarray(data), cv2.IMREAD_UNCHANGED)
@@ -64,7 +64,7 @@ def unpack_png(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
 
 
 def unpack_rvl(data: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Decode width and height (uint32) and RVL words (Wilson 2017) to H×W uint16."""
+    """Decode width and height (uint32) and RVL words (Wilson 2017) to H×W uint16; DamagedImageError where cut short."""
     if len(data) < _SIZE.size:
         raise DamagedImageError("RVL data without a size")
     width, height = _SIZE.unpack(data[: _SIZE.size].tobytes())

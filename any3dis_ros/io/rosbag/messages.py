@@ -29,7 +29,12 @@ DEPTH_ENCODINGS = frozenset({"16UC1", "32FC1", "mono16"})
 def color_from_raw(
     encoding: str, width: int, height: int, step: int, data: NDArray[np.uint8] | bytes
 ) -> NDArray[np.uint8]:
-    """Return H×W×3 uint8 RGB of an uncompressed image, rows `step` bytes apart."""
+    """Return H×W×3 uint8 RGB of an uncompressed image, rows `step` bytes apart.
+
+    Raises:
+        InputError: an encoding that is not known.
+        DamagedImageError: fewer bytes than the size asks for.
+    """
     if encoding not in _COLOR:
         raise InputError(f"colour encoding '{encoding}' is not supported; expected one of {', '.join(sorted(_COLOR))}")
     channels, code = _COLOR[encoding]
@@ -40,7 +45,11 @@ def color_from_raw(
 
 
 def color_from_compressed(data: NDArray[np.uint8] | bytes) -> NDArray[np.uint8]:
-    """Return H×W×3 uint8 RGB of a JPEG or PNG."""
+    """Return H×W×3 uint8 RGB of a JPEG or PNG.
+
+    Raises:
+        DamagedImageError: the data is cut short or corrupt.
+    """
     raw = bytes(data)
     check_complete(raw)
     try:
@@ -55,7 +64,12 @@ def color_from_compressed(data: NDArray[np.uint8] | bytes) -> NDArray[np.uint8]:
 def depth_from_raw(
     encoding: str, width: int, height: int, step: int, big_endian: bool, data: NDArray[np.uint8] | bytes
 ) -> NDArray[np.uint16]:
-    """Return H×W uint16 millimetres of an uncompressed 16UC1 (millimetres) or 32FC1 (metres) image."""
+    """Return H×W uint16 millimetres of an uncompressed 16UC1 (millimetres) or 32FC1 (metres) image.
+
+    Raises:
+        InputError: an encoding that is no metric depth.
+        DamagedImageError: fewer bytes than the size asks for.
+    """
     if encoding not in DEPTH_ENCODINGS:
         raise InputError(f"depth encoding '{encoding}' is not metric; expected 16UC1 or 32FC1")
     kind = np.dtype("f4" if encoding == "32FC1" else "u2").newbyteorder(">" if big_endian else "<")
@@ -64,7 +78,12 @@ def depth_from_raw(
 
 
 def depth_from_compressed(image_format: str, data: NDArray[np.uint8] | bytes) -> NDArray[np.uint16]:
-    """Return H×W uint16 millimetres of compressedDepth ('16UC1; compressedDepth png'), or of a plain 16-bit PNG."""
+    """Return H×W uint16 millimetres of compressedDepth ('16UC1; compressedDepth png'), or of a plain 16-bit PNG.
+
+    Raises:
+        InputError: a format that is not known, or not lossless.
+        DamagedImageError: the data is cut short or corrupt.
+    """
     raw = np.frombuffer(bytes(data), np.uint8)
     encoding, _, transport = (part.strip() for part in image_format.partition(";"))
     words = transport.split()
@@ -81,7 +100,7 @@ def depth_from_compressed(image_format: str, data: NDArray[np.uint8] | bytes) ->
 
 
 def to_millimetres(depth: NDArray[np.uint16] | NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Return uint16 millimetres of uint16 millimetres or float metres; all but 0.001 to 65.535 m becomes 0."""
+    """Return H×W uint16 millimetres of uint16 millimetres or float metres; all but 0.001 to 65.535 m becomes 0."""
     if depth.dtype.kind != "f":
         return depth.astype(np.uint16)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -73,6 +73,9 @@ def choose_info(image: ImageTopic, infos: Mapping[str, str], wanted: str) -> str
         image: the image topic.
         infos: camera_info topics and the frame_id of their first message.
         wanted: the user's choice, or empty.
+
+    Raises:
+        InputError: `wanted` is not among `infos`.
     """
     if wanted:
         if wanted not in infos:

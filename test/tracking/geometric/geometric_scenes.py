@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from boxes import looking_at
 from numpy.typing import NDArray
 
 from any3dis_ros.scene.frames import Camera, Frame
@@ -20,18 +21,6 @@ class Solid:
     low: tuple[float, float, float]
     high: tuple[float, float, float]
     color: tuple[int, int, int]
-
-
-def look_at(eye: tuple[float, float, float], target: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Return T_map_camera (optical axes) of a camera at `eye` that looks at `target`; map z is up."""
-    forward = np.subtract(target, eye)
-    forward = forward / np.linalg.norm(forward)
-    right = np.cross(forward, (0.0, 0.0, 1.0))
-    right /= np.linalg.norm(right)
-    T = np.eye(4)
-    T[:3, :3] = np.stack([right, np.cross(forward, right), forward], 1)
-    T[:3, 3] = eye
-    return T
 
 
 def render(
@@ -74,7 +63,7 @@ def orbit(
     frames, ids = [], []
     for a in np.deg2rad(degrees):
         eye = (radius * float(np.sin(a)), -radius * float(np.cos(a)), 1.3)
-        frame, i = render(solids, look_at(eye, (0.0, 0.0, 0.5)))
+        frame, i = render(solids, looking_at(eye, (0.0, 0.0, 0.5)))
         frames.append(frame)
         ids.append(i)
     return frames, ids

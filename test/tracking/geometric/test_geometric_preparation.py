@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from geometric_scenes import CAMERA, look_at, render
+from boxes import looking_at
+from geometric_scenes import CAMERA, render
 
 from any3dis_ros.config import GeometricConfig
 from any3dis_ros.scene.frames import Camera, Frame
@@ -144,7 +145,7 @@ def test_adjacency_counts_borders_like_a_loop():
 
 
 def test_a_prepared_view_is_consistent():
-    view = prepare_view(render([], look_at((0, -1.5, 1.2), (0, 0, 0.2)))[0], CONFIG)
+    view = prepare_view(render([], looking_at((0, -1.5, 1.2), (0, 0, 0.2)))[0], CONFIG)
     assert view.frame_shape == (CAMERA.height, CAMERA.width)
     flat = view.labels.ravel()
     for label in (0, 5, len(view.start) - 2):

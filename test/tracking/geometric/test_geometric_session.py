@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from geometric_scenes import BLUE, RED, TABLE, Solid, iou, look_at, middle, render
+from boxes import looking_at
+from geometric_scenes import BLUE, RED, TABLE, Solid, iou, middle, render
 
 from any3dis_ros.config import GeometricConfig
 from any3dis_ros.errors import Cancelled, InputError
@@ -104,7 +105,7 @@ def test_a_box_is_followed_both_ways(table_scene, table_session, which):
 
 def test_masks_are_on_the_reduced_grid_of_the_full_keyframe(table_scene):
     big = Camera(640, 480, np.array([[580.0, 0, 319.5], [0, 580.0, 239.5], [0, 0, 1]]))
-    views = [render([TABLE, RED], look_at((x, -1.5, 1.3), (0, 0, 0.5)), big) for x in (-0.2, 0.2)]
+    views = [render([TABLE, RED], looking_at((x, -1.5, 1.3), (0, 0, 0.5)), big) for x in (-0.2, 0.2)]
     session = opened([f for f, _ in views])
     truth = [i == 2 for _, i in views]
     found = best_of(session.prompt([PointPrompt.on(0, middle(truth[0]))], 3)[0], truth[0])
@@ -124,7 +125,7 @@ def best_of(found, truth):
 def test_a_hidden_box_is_absent_and_found_again():
     """A wall moves in front of the red box and away: the box is in the image but hidden, which is no abstention."""
     wall = Solid((-0.9, -0.75, 0.0), (0.9, -0.7, 1.1), (90, 160, 90))
-    eye = look_at((0.0, -1.5, 1.0), (0.0, 0.0, 0.55))
+    eye = looking_at((0.0, -1.5, 1.0), (0.0, 0.0, 0.55))
     views = [render(s, eye) for s in ([TABLE, RED, BLUE], [TABLE, RED, BLUE, wall], [TABLE, RED, BLUE])]
     session = opened([f for f, _ in views])
     ids = [i for _, i in views]
@@ -139,7 +140,7 @@ def test_a_hidden_box_is_absent_and_found_again():
 
 def test_a_half_hidden_table_keeps_what_is_seen():
     wall = Solid((0.05, -0.75, 0.0), (0.9, -0.7, 1.1), (90, 160, 90))
-    eye = look_at((0.0, -1.7, 1.3), (0.0, 0.0, 0.4))
+    eye = looking_at((0.0, -1.7, 1.3), (0.0, 0.0, 0.4))
     views = [render(s, eye) for s in ([TABLE], [TABLE, wall])]
     session = opened([f for f, _ in views])
     ids = [i for _, i in views]
@@ -152,7 +153,7 @@ def test_a_half_hidden_table_keeps_what_is_seen():
 
 def test_out_of_the_image_is_neither_mask_nor_abstention(table_scene):
     frames, ids = table_scene
-    away, _ = render([TABLE, RED, BLUE], look_at((0.0, -1.5, 1.3), (0.0, -3.0, 0.0)))
+    away, _ = render([TABLE, RED, BLUE], looking_at((0.0, -1.5, 1.3), (0.0, -3.0, 0.0)))
     session = opened([frames[2], away])
     found = best_object(session, [ids[2]], 0, 2)
     (track,) = session.track([TrackRequest(found.object_id, [1])])
