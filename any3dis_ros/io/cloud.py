@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.cloud_header import check_whole
+from any3dis_ros.io.cloud_header import CLOUD_SUFFIXES, check_whole
 from any3dis_ros.scene.mapping import MapCloud
 
 log = logging.getLogger(__name__)
 
 _GREY = 128
-_SUFFIXES = (".ply", ".pcd")
 
 
 def read_cloud(path: Path, max_points: int) -> MapCloud:
@@ -32,8 +31,8 @@ def read_cloud(path: Path, max_points: int) -> MapCloud:
     Raises:
         InputError: an unknown kind of file, one that cannot be read, is cut off, holds no points or too many.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"the map {path} is no cloud; expected one of {', '.join(_SUFFIXES)}")
+    if path.suffix.lower() not in CLOUD_SUFFIXES:
+        raise InputError(f"the map {path} is no cloud; expected one of {', '.join(CLOUD_SUFFIXES)}")
     if not path.is_file():
         raise InputError(f"the map {path} does not exist")
     check_whole(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from any3dis_ros.errors import InputError
 
+CLOUD_SUFFIXES = (".ply", ".pcd")
 _HEADER_BYTES = 1 << 16
 _SIZES = {
     **dict.fromkeys(("char", "uchar", "int8", "uint8"), 1),
@@ -31,13 +32,13 @@ def check_whole(path: Path) -> None:
             raise ValueError
         rows, row_bytes = _ply(lines) if ply else _pcd(lines)
     except (ValueError, IndexError, KeyError, StopIteration):
-        raise InputError(f"the map {path} is no valid {path.suffix[1:].upper()} file (bad header)") from None
+        raise InputError(f"{path} is no valid {path.suffix[1:].upper()} file (bad header)") from None
     if row_bytes is None:
         found = _lines_after(path, end)
         if found < rows:
-            raise InputError(f"the map {path} is cut off: {rows} rows announced, {found} found")
+            raise InputError(f"{path} is cut off: {rows} rows announced, {found} found")
     elif (found := path.stat().st_size - end) < row_bytes:
-        raise InputError(f"the map {path} is cut off: {rows} rows take at least {row_bytes} bytes, {found} found")
+        raise InputError(f"{path} is cut off: {rows} rows take at least {row_bytes} bytes, {found} found")
 
 
 def _ply(lines: list[list[str]]) -> tuple[int, int | None]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.archive import read_arrays
+from any3dis_ros.io.cloud_header import CLOUD_SUFFIXES, check_whole
 from any3dis_ros.objects.overlap import GroundTruth
 
 _NPZ = "scene_gt.npz"
@@ -69,6 +70,8 @@ def _read_points(cloud: Path) -> NDArray[np.float64]:
 
     if not cloud.is_file():
         raise InputError(f"there is no cloud {cloud}; expected a PLY or PCD file")
+    if cloud.suffix.lower() in CLOUD_SUFFIXES:
+        check_whole(cloud)
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         xyz = np.asarray(o3d.io.read_point_cloud(str(cloud)).points)
     if not len(xyz):

@@ -90,7 +90,7 @@ def test_files_that_do_not_serve(tmp_path):
     with pytest.raises(InputError, match="there is no cloud"):
         load_ground_truth(tmp_path / "gt.txt", tmp_path / "absent.ply")
     (tmp_path / "broken.ply").write_text("ply\n")
-    with pytest.raises(InputError, match="holds no points that can be read"):
+    with pytest.raises(InputError, match="is no valid PLY file"):
         load_ground_truth(tmp_path / "gt.txt", tmp_path / "broken.ply")
     instances, _ = small_result()
     write_results(instances, tmp_path, Config())
