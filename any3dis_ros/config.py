@@ -124,14 +124,42 @@ class GeometricConfig(Section):
 
 
 @dataclass(frozen=True)
+class Sam2Config(Section):
+    """The engine that runs SAM 2 (Ravi et al. 2024)."""
+
+    image_size: int = param(
+        1024,
+        "pixels; side of the square that the network sees, a multiple of 32 (512: a fifth of the encoding, a twelfth of the tracking)",
+        low=256,
+        high=1024,
+    )
+    device: str = param("auto", "auto = cuda where there is one, else cpu", choices=("auto", "cuda", "cpu"))
+    precision: str = param("auto", "auto = bf16 on cuda, fp32 on cpu", choices=("auto", "fp32", "bf16"))
+    compile: bool = param(False, "compile the network by torch.compile; the first run takes minutes more")
+    batch_size: int = param(64, "objects run at once; halved where the device runs out of memory", low=1, high=1024)
+    min_score: float = param(
+        0.6, "prompts whose mask SAM 2 trusts less are dropped (authors' code: 0.6)", low=0.0, high=1.0
+    )
+    features_device_mb: float = param(
+        4000.0, "megabytes of keyframe features on the device (8.4 a keyframe at 1024 pixels in bf16)", low=0.0
+    )
+    features_host_mb: float = param(
+        4000.0, "megabytes of them in main memory beyond that; what exceeds both is computed again", low=0.0
+    )
+
+
+@dataclass(frozen=True)
 class TrackerConfig(Section):
     """Which engine follows the masks."""
 
     engine: str = param(
         "auto", "auto = sam2 where a checkpoint is given, else geometric", choices=("auto", "geometric", "sam2")
     )
-    checkpoint: str = param("", "path of a SAM 2 checkpoint, empty = none")
+    checkpoint: str = param(
+        "", "SAM 2.1 checkpoint: a path, or tiny, small, base_plus, large once downloaded; empty = none"
+    )
     geometric: GeometricConfig = field(default_factory=GeometricConfig)
+    sam2: Sam2Config = field(default_factory=Sam2Config)
 
 
 @dataclass(frozen=True)
