@@ -129,7 +129,8 @@ class Sam2Config(Section):
 
     image_size: int = param(
         1024,
-        "pixels; side of the square that the network sees, a multiple of 32 (512: a fifth of the encoding, a twelfth of the tracking)",
+        "pixels; side of the square that the network sees, a multiple of 32 (512: a fifth of the work to encode a "
+        "keyframe, a twelfth to follow an object)",
         low=256,
         high=1024,
     )
