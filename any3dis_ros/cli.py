@@ -1,4 +1,4 @@
-"""The command line: `any3dis segment`, `any3dis evaluate`, `any3dis config`.
+"""The command line: `any3dis segment`, `any3dis evaluate`, `any3dis config`, `any3dis download-checkpoint`.
 
 Exit status: 0 done, 1 a defect, 2 input or configuration that can be mended, 128 + n ended by signal n (Ctrl-C: 130).
 """
@@ -11,12 +11,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import yaml
 
-from any3dis_ros import __version__
+from any3dis_ros.arguments import make_parser
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.interrupts import Terminated, termination_raises
@@ -28,20 +27,20 @@ log = logging.getLogger("any3dis_ros")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     level = logging.DEBUG if options.debug else logging.ERROR if getattr(options, "quiet", False) else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[LogLines()], force=True)
     log.setLevel(level)
     try:
         with termination_raises():
-            options.run(options)
+            COMMANDS[options.command](options)
             sys.stdout.flush()
     except (InputError, Cancelled) as error:
         return _failed(options.debug, str(error), 2)
     except KeyboardInterrupt:
-        return _failed(options.debug, "interrupted; nothing half-written is left", 128 + signal.SIGINT)
+        return _failed(options.debug, f"interrupted; {options.left}", 128 + signal.SIGINT)
     except Terminated as error:
-        return _failed(options.debug, f"ended by {error}; nothing half-written is left", 128 + error.number)
+        return _failed(options.debug, f"ended by {error}; {options.left}", 128 + error.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output went away, as `| head` does
         return 0
@@ -139,6 +138,35 @@ def config_command(options: argparse.Namespace) -> None:
     print(to_markdown(Config) if options.markdown else to_yaml(Config), end="")
 
 
+def download_command(options: argparse.Namespace) -> None:
+    """Fetch a checkpoint of SAM 2.1, unless it is there, and say how to use it."""
+    from any3dis_ros.terminal import Bars
+    from any3dis_ros.tracking.sam2 import checkpoints
+
+    model = checkpoints.named(options.name)
+    folder = options.folder.expanduser() if options.folder else checkpoints.cache_folder()
+    bars = Bars(options.quiet)
+    try:
+        found = checkpoints.present(model, folder, bars)
+        path = found or checkpoints.download(model, folder, bars)
+    finally:
+        bars.close()
+    if options.quiet:
+        print(path)
+        return
+    setting = model.name if folder == checkpoints.cache_folder() else path.absolute()
+    print(f"{path}: {'already there, ' if found else ''}size and SHA-256 are right")
+    print(f"use it: any3dis segment INPUT -o OUTPUT --set tracker.checkpoint={setting}")
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "segment": segment_command,
+    "evaluate": evaluate_command,
+    "config": config_command,
+    "download-checkpoint": download_command,
+}
+
+
 def configuration(options: argparse.Namespace) -> Config:
     """Combine the defaults, the configuration file, and single settings, the later winning."""
     config = from_yaml(options.config, Config()) if options.config else Config()
@@ -161,75 +189,6 @@ def _failed(debug: bool, message: str, status: int) -> int:
         log.exception("traceback of the error below")
     print(f"any3dis: {message}", file=sys.stderr)
     return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="print tracebacks and debug messages")
-    parser = argparse.ArgumentParser(
-        prog="any3dis", description="Class-agnostic 3D instance segmentation of posed RGB-D"
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    segment = commands.add_parser(
-        "segment",
-        parents=[common],
-        help="segment a ScanNet-style folder or a ROS bag",
-        description="Segment a ScanNet-style folder (color, depth, pose, intrinsic) or a ROS bag "
-        "(rosbag2 folder, .mcap, .db3, ROS 1 .bag) into 3D instances.",
-    )
-    segment.set_defaults(run=segment_command)
-    segment.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    segment.add_argument("input", type=Path, help="folder or bag")
-    segment.add_argument("-o", "--output", type=Path, required=True, help="folder for the results")
-    segment.add_argument("--config", type=Path, help="YAML file of parameters (see `any3dis config`)")
-    segment.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, e.g. map.voxel_size_m=0.01"
-    )
-    segment.add_argument("--map", type=Path, help="map cloud or mesh (PLY, PCD) instead of fusing the keyframes")
-    segment.add_argument("--stride", type=int, help="every n-th frame is a keyframe (default: keyframes.stride)")
-    recording = segment.add_argument_group("recording (what is left out is found in it)")
-    recording.add_argument("--color-topic", default="", help="topic of the colour images")
-    recording.add_argument("--depth-topic", default="", help="topic of the depth images")
-    recording.add_argument("--camera-info-topic", default="", help="topic of the colour camera's intrinsics")
-    recording.add_argument("--depth-info-topic", default="", help="topic of the depth camera's intrinsics")
-    recording.add_argument("--global-frame", default="", help="frame of the map (default: map, odom or world)")
-    recording.add_argument("--camera-frame", default="", help="optical frame of the colour camera")
-    recording.add_argument(
-        "--intrinsics",
-        type=float,
-        nargs=4,
-        metavar=("FX", "FY", "CX", "CY"),
-        help="pixels, where there is no camera_info",
-    )
-
-    evaluate = commands.add_parser(
-        "evaluate", parents=[common], help="score a result against ground truth (ScanNet's AP, class-agnostic)"
-    )
-    evaluate.set_defaults(run=evaluate_command)
-    evaluate.add_argument("result", type=Path, help="result folder or instances.npz")
-    evaluate.add_argument("truth", type=Path, help="scene_gt.npz, a folder holding it, or ScanNet's text with --cloud")
-    evaluate.add_argument("--cloud", type=Path, help="PLY or PCD of the text's points")
-    evaluate.add_argument("--stuff", type=int, nargs="*", default=(), help="labels of the text that are no objects")
-    defaults = EvaluationConfig()
-    evaluate.add_argument(
-        "--min-points",
-        type=int,
-        default=defaults.min_points,
-        help="smaller objects do not count (default: %(default)s)",
-    )
-    evaluate.add_argument(
-        "--max-distance",
-        type=float,
-        default=defaults.max_distance_m,
-        help="metres; ground truth farther from the cloud is unlabelled (default: %(default)s)",
-    )
-
-    config = commands.add_parser("config", parents=[common], help="print every parameter with its default, as YAML")
-    config.set_defaults(run=config_command)
-    config.add_argument("--markdown", action="store_true", help="as a Markdown table")
-    return parser
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ class Bars:
             self.close()
             self._stage, self._began = stage, time.monotonic()
             if self._stream.isatty():
-                self._bar = tqdm(total=total, desc=stage, file=self._stream, leave=False, dynamic_ncols=True)
+                many = total >= 1_000_000  # bytes, rather than frames or objects
+                self._bar = tqdm(
+                    total=total, desc=stage, file=self._stream, leave=False, dynamic_ncols=True, unit_scale=many
+                )
         if self._bar is not None:
             if instances:
                 self._bar.set_postfix_str(f"{instances} proposals", refresh=False)

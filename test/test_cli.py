@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import re
 import signal
@@ -8,10 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+from file_server import file_server
 from scene_folder import write_scene_folder
 
 from any3dis_ros import cli
+from any3dis_ros.arguments import make_parser
 from any3dis_ros.io.results import load_results
+from any3dis_ros.tracking.sam2.checkpoints import CHECKPOINTS, Checkpoint, resolve
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +62,7 @@ def test_config_prints_yaml_that_is_taken_back(capsys, tmp_path, folder):
     assert cli.main(["config"]) == 0
     path = tmp_path / "any3dis.yaml"
     path.write_text(capsys.readouterr().out)
-    options = cli._parser().parse_args(
+    options = make_parser().parse_args(
         ["segment", "x", "-o", "y", "--config", str(path), "--set", "keyframes.stride=3"]
     )
     assert cli.configuration(options).keyframes.stride == 3
@@ -172,6 +177,73 @@ def test_odd_settings_are_told(setting, tmp_path, capsys):
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert re.search("expected|set one of them|did you mean", error)
+
+
+WEIGHTS = b"weights" * 200_000
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A server that stands in for Meta's and has a small file as `tiny`; the cache is `tmp_path / cache`."""
+    sound = dataclasses.replace(CHECKPOINTS["tiny"], size=len(WEIGHTS), sha256=hashlib.sha256(WEIGHTS).hexdigest())
+    monkeypatch.setitem(CHECKPOINTS, "tiny", sound)
+    monkeypatch.setenv("ANY3DIS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with file_server(WEIGHTS) as server:
+        monkeypatch.setattr(Checkpoint, "address", server.address)
+        yield server
+
+
+def test_a_checkpoint_is_fetched_once_and_its_use_told(published, tmp_path, capsys):
+    path = tmp_path / "cache" / "checkpoints" / "sam2.1_hiera_tiny.pt"
+    assert cli.main(["download-checkpoint", "tiny"]) == 0
+    told = capsys.readouterr()
+    assert path.read_bytes() == WEIGHTS
+    assert str(path) in told.out
+    assert "--set tracker.checkpoint=tiny" in told.out
+    assert [line.split()[0] for line in told.err.splitlines()] == ["downloading", "verifying"]
+    assert resolve("tiny") == path
+
+    assert cli.main(["download-checkpoint", "tiny"]) == 0
+    assert "already there" in capsys.readouterr().out
+    assert published.ranges == [None]
+
+
+def test_a_checkpoint_elsewhere_is_used_by_its_path(published, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["download-checkpoint", "tiny", "--folder", "mine"]) == 0
+    path = tmp_path / "mine" / "sam2.1_hiera_tiny.pt"
+    assert f"--set tracker.checkpoint={path}" in capsys.readouterr().out
+    assert resolve(str(path)) == path
+
+
+def test_a_quiet_download_prints_the_path_alone(published, tmp_path, capsys):
+    assert cli.main(["download-checkpoint", "tiny", "--quiet", "--folder", str(tmp_path)]) == 0
+    assert capsys.readouterr() == (f"{tmp_path / 'sam2.1_hiera_tiny.pt'}\n", "")
+
+
+def test_a_checkpoint_that_cannot_be_fetched_ends_in_one_sentence(published, tmp_path, capsys):
+    published.status = 404
+    assert cli.main(["download-checkpoint", "tiny"]) == 2
+    assert cli.main(["download-checkpoint", "huge"]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("any3dis:")]
+    assert re.search("the server answers 404 Not Found; to do it by hand, save that address as", errors[0])
+    assert re.search("'huge'; expected one of tiny, small, base_plus, large", errors[1])
+    assert len(errors) == 2
+
+
+def test_an_interrupted_download_says_that_it_can_go_on(published, tmp_path, monkeypatch, capsys):
+    def interrupted(self, stage, done, total, instances=0):
+        if done:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as pressed:
+        pressed.setattr("any3dis_ros.terminal.Bars.__call__", interrupted)
+        assert cli.main(["download-checkpoint", "tiny"]) == 130
+    assert "interrupted; what has come is kept, and the same command goes on from there" in capsys.readouterr().err
+    assert [p.suffix for p in (tmp_path / "cache" / "checkpoints").iterdir()] == [".part"]
+    assert cli.main(["download-checkpoint", "tiny", "--quiet"]) == 0
+    assert re.fullmatch(r"bytes=\d+-", published.ranges[1] or "")
 
 
 def test_the_core_needs_neither_torch_nor_ros():

@@ -47,6 +47,16 @@ def test_a_bar_is_drawn_and_leaves_one_line():
     assert all(re.fullmatch(r"\w+ +\d+\.\d s", line) for line in terminal.screen[:2])
 
 
+def test_bytes_are_shown_in_millions():
+    terminal = Terminal()
+    bars = Bars(False, terminal)
+    bars("downloading", 0, 898_083_611)
+    bars("downloading", 449_000_000, 898_083_611)
+    bars._bar.refresh()
+    bars.close()
+    assert re.search(r"downloading: +50%.*449M/898M", terminal.getvalue())
+
+
 def test_elsewhere_there_is_one_line_a_stage():
     stream = io.StringIO()
     bars = Bars(False, stream)
