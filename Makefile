@@ -12,16 +12,16 @@ demo:  ## segment the shipped bag, score it, say where the report is
 	@.venv/bin/any3dis evaluate $(OUT) sample/room_gt.npz
 	@echo; echo "open $(OUT)/report.html in a browser"
 
-test:  ## the fast tests; add ARGS='-m slow' for the others
+test:  ## the fast tests, SAM 2's included; add ARGS='-m slow' for the others
 	@scripts/bootstrap.sh dev
 	@$(PY) -m pytest $(ARGS)
 
 lint:  ## ruff (lint and format) and mypy
-	@scripts/bootstrap.sh dev
+	@scripts/bootstrap.sh lint
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
 format:  ## write what lint wants
-	@scripts/bootstrap.sh dev
+	@scripts/bootstrap.sh lint
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
 bench:  ## growth of every stage in points, keyframes and tracks
