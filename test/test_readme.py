@@ -41,7 +41,7 @@ def test_files_named_in_it_exist():
         assert (ROOT / "any3dis_ros" / name).exists(), name
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"^    any3dis (\w+)", README, re.MULTILINE))))
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"^    any3dis ([\w-]+)", README, re.MULTILINE))))
 def test_commands_named_in_it_exist(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])
