@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
-from any3dis_ros.progress import Clock, Progress, silent
+from any3dis_ros.progress import Clock, Nested, Progress, silent
 from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, rank
@@ -52,6 +52,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         Cancelled: raised by `progress`.
     """
     clock = Clock()
+    progress = Nested(progress)
     cloud = scene.cloud
     with clock("superpoints"):
         progress("superpoints", 0, 1)
@@ -64,9 +65,10 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
     with clock("features"):
-        session = tracker.open(scene.frames, progress)
+        session = tracker.open(scene.frames, progress.inner)
     try:
         tracked = [p for _, _, p in propose(session, tracker.policy, views, config, progress, clock)]
+        engine = session.statistics()
     finally:
         session.close()
     with clock("merging"):
@@ -89,6 +91,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         masks=tuple(p.masks for p in ranked),
         statistics={
             "engine": tracker.name,
+            "engine_statistics": engine,
             "keyframes": len(scene.frames),
             "points": len(cloud),
             "superpoints": len(size),
@@ -187,12 +190,15 @@ def prompt_seeds(
     """Prompt each seed in its pivot views and return the objects that are new (their handles are added to `known`)."""
     asked = [(int(seed), int(view)) for seed in seeds for view in pivot_views(views.psi, seed, policy.pivot_views)]
     prompts = [seed_prompt(views.visible, seed, view, config.seeding) for seed, view in asked]
-    found = []
+    found, poor = [], []
     for (seed, _), answers in zip(asked, session.prompt(prompts, policy.masks_per_prompt), strict=True):
         for prompted in answers:
-            if prompted.score >= policy.min_score and prompted.object_id not in known:
+            if prompted.score < policy.min_score:
+                poor.append(prompted.object_id)
+            elif prompted.object_id not in known:
                 known.add(prompted.object_id)
                 found.append(Candidate(seed, prompted))
+    session.drop(poor)
     return found
 
 

@@ -19,6 +19,29 @@ def silent(stage: str, done: int, total: int, instances: int = 0) -> None:
     """Report nothing and never cancel."""
 
 
+class Nested:
+    """Progress of a computation whose steps may be long computations themselves.
+
+    While a stage is under way, what happens inside its steps repeats its last report, so that a run can be cancelled
+    there and a bar stays alive; between stages it is reported as it is.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = ("", 0, 0, 0)
+
+    def __call__(self, stage: str, done: int, total: int, instances: int = 0) -> None:
+        """Report."""
+        self._last = (stage, done, total, instances)
+        self._progress(*self._last)
+
+    def inner(self, stage: str, done: int, total: int, instances: int = 0) -> None:
+        """Report from within a step."""
+        _, last_done, last_total, _ = self._last
+        under_way = last_done < last_total
+        self._progress(*(self._last if under_way else (stage, done, total, instances)))
+
+
 class Clock:
     """Adds up the seconds of each stage."""
 

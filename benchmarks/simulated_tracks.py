@@ -132,6 +132,10 @@ class SimulatedSession:
         """Forget all objects."""
         self._objects = {}
 
+    def statistics(self) -> dict[str, object]:
+        """Return nothing."""
+        return {}
+
     def _prompted(self, prompt: PointPrompt) -> list[PromptedObject]:
         instance = self._under(prompt)
         if instance == 0:

@@ -88,3 +88,6 @@ class PerfectTracker:
 
     def close(self):
         self.closed += 1
+
+    def statistics(self):
+        return {}

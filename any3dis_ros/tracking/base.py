@@ -209,6 +209,9 @@ class TrackingSession(Protocol):
     def close(self) -> None:
         """Free everything; the session is of no further use."""
 
+    def statistics(self) -> dict[str, object]:
+        """Return what the engine counts and times of its own work, ready for JSON; empty if it does neither."""
+
 
 class MaskTracker(Protocol):
     """An engine: opens sessions over keyframes."""
@@ -218,6 +221,10 @@ class MaskTracker(Protocol):
 
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> TrackingSession:
         """Prepare the keyframes (features, superpixels) and return a session over them.
+
+        Args:
+            frames: the keyframes.
+            progress: told here, and between the batches of a long `prompt` or `track`.
 
         Raises:
             Cancelled: raised by `progress`.

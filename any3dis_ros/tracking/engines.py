@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 from any3dis_ros.config import TrackerConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.tracking.base import MaskTracker
+from any3dis_ros.tracking.sam2 import checkpoints
 
 
 def make_tracker(config: TrackerConfig) -> MaskTracker:
@@ -14,9 +17,25 @@ def make_tracker(config: TrackerConfig) -> MaskTracker:
         InputError: the engine cannot run here, and what would make it.
     """
     if config.engine == "sam2" or (config.engine == "auto" and config.checkpoint):
-        raise InputError(
-            "this version has no SAM 2 engine; leave tracker.checkpoint empty and tracker.engine at geometric"
-        )
+        return _sam2(config)
     from any3dis_ros.tracking.geometric import GeometricTracker
 
     return GeometricTracker(config.geometric)
+
+
+def _sam2(config: TrackerConfig) -> MaskTracker:
+    if not config.checkpoint:
+        raise InputError(
+            "tracker.engine is sam2, but tracker.checkpoint is empty; run `any3dis download-checkpoint large` and set "
+            "it to large, or to the path of a SAM 2.1 checkpoint"
+        )
+    missing = [name for name in ("torch", "sam2") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"the SAM 2 engine needs {' and '.join(missing)}: pip install torch torchvision sam2 "
+            "(or set tracker.engine to geometric)"
+        )
+    checkpoint = checkpoints.resolve(config.checkpoint)
+    from any3dis_ros.tracking.sam2.engine import Sam2Tracker  # takes seconds, so only where it is asked for
+
+    return Sam2Tracker(checkpoint, config.sam2)

@@ -1,0 +1,228 @@
+"""SAM 2's modules, called for a batch of objects at once; each may be in another keyframe.
+
+The official predictor runs one object at a time. All that it does is independent along the batch, so objects whose
+memories have the same length give the same masks together as alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from sam2.modeling.sam2_utils import get_1d_sine_pe
+from sam2.sam2_video_predictor import SAM2VideoPredictor
+from torch import Tensor
+
+from any3dis_ros.tracking.sam2.memory import Impression, Limits, Recall
+from any3dis_ros.tracking.sam2.model import PROMPTED_FRAMES
+
+_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, which SAM 2 was trained with
+_STD = (0.229, 0.224, 0.225)
+_CLAMP = 32.0  # logits fed back with a correcting point, as the official predictor clamps them
+
+Features = tuple[Tensor, ...]  # of one keyframe, finest first, each 1×C×h×w
+
+
+class Answer(NamedTuple):
+    """What the network says of B objects.
+
+    Attributes:
+        logits: B×h×w float32 (h = w = image size / 4); -1024 everywhere where the object is absent.
+        iou: B float32, predicted IoU, 0-1.
+        present: B float32, object score logits; the object is in the keyframe where positive.
+        impressions: what each leaves in its object's memory.
+    """
+
+    logits: Tensor
+    iou: Tensor
+    present: Tensor
+    impressions: list[Impression]
+
+
+class Network:
+    """A loaded model with its device and precision; holds no state of any scene.
+
+    Args:
+        model: the official predictor in evaluation mode.
+        precision: float32, or bfloat16 by autocast.
+        compiled: run the heavy modules through torch.compile, with batches padded to powers of two.
+    """
+
+    def __init__(self, model: SAM2VideoPredictor, precision: torch.dtype, compiled: bool = False) -> None:
+        self._model = model
+        self._precision = precision
+        self._padded = compiled
+        self._mean = torch.tensor(_MEAN, device=model.device)[:, None, None]
+        self._std = torch.tensor(_STD, device=model.device)[:, None, None]
+        self._image_position: Tensor | None = None  # hw×1×C, the same for every keyframe
+        self._memory_position: Tensor | None = None  # hw×1×64, likewise
+        if compiled:
+            self._compile()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._model.device
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the network sees, pixels."""
+        return int(self._model.image_size)
+
+    def limits(self, keyframes: int) -> Limits:
+        """Return how far back objects look in a scene of so many keyframes."""
+        model = self._model
+        return Limits(model.num_maskmem, min(keyframes, model.max_obj_ptrs_in_encoder), PROMPTED_FRAMES)
+
+    def encode(self, color: NDArray[np.uint8]) -> Features:
+        """Return the features of a keyframe (H×W×3 uint8, RGB), in the engine's precision."""
+        size = self.image_size
+        square = np.asarray(Image.fromarray(color).resize((size, size)), np.float64) / 255.0
+        with self._running():
+            image = torch.from_numpy(square.astype(np.float32)).to(self.device).permute(2, 0, 1)
+            encoded = self._model.forward_image(((image - self._mean) / self._std)[None])
+            _, levels, positions, shapes = self._model._prepare_backbone_features(encoded)
+            if self._image_position is None:
+                self._image_position = positions[-1].clone()
+            maps = [x.permute(1, 2, 0).reshape(1, -1, *shape) for x, shape in zip(levels, shapes, strict=True)]
+            return tuple(x.to(self._precision).contiguous() for x in maps)
+
+    def prompt(self, features: Sequence[Features], points: Tensor, labels: Tensor) -> Answer:
+        """Segment B objects by points, each in its own keyframe, with no memory.
+
+        Args:
+            features: B, of each one's keyframe.
+            points: B×M×2 float32, (u, v) pixels of the square that the network sees.
+            labels: B×M int32, 1 on the object, 0 off it.
+        """
+        with self._running():
+            stacked = self._stack(features)
+            tokens = stacked[-1].flatten(2).permute(2, 0, 1) + self._model.no_mem_embed
+            embedded = tokens.permute(1, 2, 0).view_as(stacked[-1])
+            clicks = {"point_coords": points, "point_labels": labels}
+            multiple = self._model._use_multimask(True, clicks)
+            return self._segment(embedded, stacked, clicks, None, multiple)
+
+    def follow(
+        self, features: Sequence[Features], recalls: Sequence[Recall], keyframes: int, clicks: Tensor | None = None
+    ) -> Answer:
+        """Segment B objects by what they remember, each in its own keyframe.
+
+        Args:
+            features: B, of each one's keyframe.
+            recalls: B, all of the same length.
+            keyframes: of the scene; scales the clock of the pointers as the official predictor does.
+            clicks: B×M×2, points on the objects that correct what memory alone gives, pixels of the network's square.
+        """
+        count = len(features)
+        if self._padded:
+            features, recalls, clicks = _padded(features, recalls, clicks)
+        with self._running():
+            stacked = self._stack(features)
+            memory, position, pointer_tokens = self._tokens(recalls, keyframes)
+            current = stacked[-1].flatten(2).permute(2, 0, 1)
+            assert self._image_position is not None
+            attended = self._model.memory_attention(
+                curr=current,
+                curr_pos=self._image_position.expand_as(current),
+                memory=memory,
+                memory_pos=position,
+                num_obj_ptr_tokens=pointer_tokens,
+            )
+            embedded = attended.permute(1, 2, 0).reshape(stacked[-1].shape)
+            answer = self._segment(embedded, stacked, None, None, self._model._use_multimask(False, None))
+            if clicks is not None:
+                labels = torch.ones(clicks.shape[:2], dtype=torch.int32, device=clicks.device)
+                points = {"point_coords": clicks, "point_labels": labels}
+                before = answer.logits[:, None].clamp(-_CLAMP, _CLAMP)
+                multiple = self._model._use_multimask(False, points)
+                answer = self._segment(embedded, stacked, points, before, multiple)
+        return Answer(*(x[:count] for x in answer))
+
+    def _segment(
+        self,
+        embedded: Tensor,
+        stacked: Features,
+        clicks: dict[str, Tensor] | None,
+        before: Tensor | None,
+        multiple: bool,
+    ) -> Answer:
+        """Decode masks and encode what is remembered of them: of prompted ones the mask itself, 0 or 1."""
+        _, _, ious, low, high, pointer, present = self._model._forward_sam_heads(
+            backbone_features=embedded,
+            point_inputs=clicks,
+            mask_inputs=before,
+            high_res_features=list(stacked[:-1]),
+            multimask_output=multiple,
+        )
+        tokens = stacked[-1].flatten(2).permute(2, 0, 1)
+        memory, position = self._model._encode_new_memory(
+            [tokens], [stacked[-1].shape[-2:]], high, present, is_mask_from_pts=clicks is not None
+        )
+        if self._memory_position is None:
+            self._memory_position = position[-1][:1].flatten(2).permute(2, 0, 1).clone()
+        impressions = [  # copies: a view of the batch would keep all of it alive as long as one object remembers it
+            Impression(m.clone(), p.clone()) for m, p in zip(memory.bfloat16(), pointer, strict=True)
+        ]
+        return Answer(low[:, 0], ious.amax(1).float(), present[:, 0].float(), impressions)
+
+    def _tokens(self, recalls: Sequence[Recall], keyframes: int) -> tuple[Tensor, Tensor, int]:
+        """Return memory tokens, their positions (both N×B×64), and how many of them are pointers (the last ones)."""
+        model, B = self._model, len(recalls)
+        S, P = recalls[0].length
+        memories = torch.stack([memory for recall in recalls for _, memory in recall.memories])
+        width, area = memories.shape[1], memories[0, 0].numel()
+        memory = memories.flatten(2).view(B, S, width, area).permute(1, 3, 0, 2).reshape(S * area, B, width)
+        slots = torch.tensor([[slot for slot, _ in recall.memories] for recall in recalls], device=self.device)
+        in_time = model.maskmem_tpos_enc[model.num_maskmem - 1 - slots]  # B×S×1×1×width
+        assert self._memory_position is not None
+        position = self._memory_position + in_time.view(B, S, width).transpose(0, 1)[:, None]  # S×area×B×width
+        position = position.reshape(S * area, B, width)
+
+        pointers = torch.stack([pointer for recall in recalls for _, pointer in recall.pointers]).view(B, P, -1)
+        parts = pointers.shape[2] // width  # a pointer is as wide as several tokens
+        pointer_tokens = pointers.view(B, P, parts, width).permute(1, 2, 0, 3).reshape(P * parts, B, width)
+        distance = torch.tensor([[d for d, _ in recall.pointers] for recall in recalls], device=self.device)
+        clock = get_1d_sine_pe(distance / (self.limits(keyframes).pointers - 1), dim=pointers.shape[2])
+        pointer_position = model.obj_ptr_tpos_proj(clock).transpose(0, 1).repeat_interleave(parts, 0)
+        return torch.cat([memory, pointer_tokens]), torch.cat([position, pointer_position]), P * parts
+
+    def _stack(self, features: Sequence[Features]) -> Features:
+        """Return the features as one batch; no copy is made where all are of one keyframe."""
+        if all(f[0] is features[0][0] for f in features):
+            return tuple(level.expand(len(features), -1, -1, -1) for level in features[0])
+        return tuple(torch.cat(levels) for levels in zip(*features, strict=True))
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """No gradients, and autocast where the precision is not float32."""
+        mixed = self._precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self.device.type, self._precision, enabled=mixed):
+            yield
+
+    def _compile(self) -> None:
+        """Compile what takes the time. Memories vary in length, so their attention is compiled once for all lengths."""
+        model = self._model
+        for module, dynamic in (
+            (model.image_encoder, False),
+            (model.memory_attention, True),
+            (model.memory_encoder, False),
+            (model.sam_mask_decoder, False),
+        ):
+            module.forward = torch.compile(module.forward, dynamic=dynamic)
+
+
+def _padded(
+    features: Sequence[Features], recalls: Sequence[Recall], clicks: Tensor | None
+) -> tuple[list[Features], list[Recall], Tensor | None]:
+    """Repeat the last object until the batch is a power of two, so that few sizes are ever compiled."""
+    count = len(features)
+    missing = (1 << (count - 1).bit_length()) - count
+    if clicks is not None:
+        clicks = torch.cat([clicks, clicks[-1:].expand(missing, -1, -1)])
+    return [*features, *[features[-1]] * missing], [*recalls, *[recalls[-1]] * missing], clicks
