@@ -20,7 +20,18 @@ def test_the_geometric_engine_may_be_asked_for_beside_a_checkpoint():
     assert make_tracker(TrackerConfig(engine="geometric", checkpoint="sam2.pt")).name == "geometric"
 
 
-@pytest.mark.parametrize("config", [TrackerConfig(engine="sam2"), TrackerConfig(checkpoint="sam2.pt")])
-def test_an_engine_that_is_not_there_is_told_with_what_to_do(config):
-    with pytest.raises(InputError, match=r"leave tracker\.checkpoint empty"):
-        make_tracker(config)
+def test_sam2_without_a_checkpoint_is_told_how_to_get_one():
+    with pytest.raises(InputError, match=r"tracker\.checkpoint is empty; run `any3dis download-checkpoint large`"):
+        make_tracker(TrackerConfig(engine="sam2"))
+
+
+@pytest.mark.parametrize("engine", ["auto", "sam2"])
+def test_a_checkpoint_that_is_not_there_is_told(engine):
+    with pytest.raises(InputError, match=r"nowhere\.pt"):
+        make_tracker(TrackerConfig(engine=engine, checkpoint="nowhere.pt"))
+
+
+def test_packages_that_are_missing_are_told_with_what_installs_them(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs torch and sam2: pip install torch torchvision sam2"):
+        make_tracker(TrackerConfig(checkpoint="large"))

@@ -80,9 +80,7 @@ def test_batches_are_halved_until_they_fit(monkeypatch, tracker, plenty, caplog,
 def test_a_run_that_never_fits_ends_clearly_and_the_next_one_works(monkeypatch, tracker, plenty, stage):
     with monkeypatch.context() as context:
         short_of_memory(context, tracker, stage, lambda _: False)
-        with pytest.raises(
-            InputError, match=r"out of memory: one object at 256×256 pixels.*sam2.image_size"
-        ):
+        with pytest.raises(InputError, match=r"out of memory: one object at 256×256 pixels.*sam2.image_size"):
             run(tracker)
     masks, statistics = run(tracker)
     assert statistics["batch_size"] == 64
