@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.rooms import GENERATOR_VERSION
 from benchmarks.rooms.capture import pinhole, prepare, shoot
 from benchmarks.rooms.folder_writer import write_scene
+from benchmarks.rooms.room import KINDS
 
 STRIDE = 10  # only keyframes of the 30 Hz path are rendered
 
@@ -28,15 +29,22 @@ def seeds(text: str) -> list[int]:
     return out
 
 
-def make_scene(folder: Path, seed: int, width: int, height: int, keyframes: int) -> dict[str, object]:
+def make_scene(
+    folder: Path, seed: int, width: int, height: int, keyframes: int, kind: str = "room"
+) -> dict[str, object]:
     """Write the scene of `seed` and return its summary (also written as scene.json)."""
-    run = prepare(seed, keyframes * STRIDE)
+    run = prepare(seed, keyframes * STRIDE, kind)
     camera = pinhole(width, height)
     truth = write_scene(folder, camera, shoot(run, camera, keyframes * STRIDE, STRIDE))
     ids, counts = np.unique(truth.instance, return_counts=True)
     points = dict(zip(ids.tolist(), counts.tolist(), strict=True))
     instances = [{"id": i, "name": name, "points": points.get(i, 0)} for i, name in run.room.names.items()]
-    summary: dict[str, object] = {"seed": seed, "generator_version": GENERATOR_VERSION, "instances": instances}
+    summary: dict[str, object] = {
+        "kind": kind,
+        "seed": seed,
+        "generator_version": GENERATOR_VERSION,
+        "instances": instances,
+    }
     (folder / "scene.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
 
@@ -46,14 +54,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder that receives one folder a seed")
     parser.add_argument("--seeds", type=seeds, default=[1, 2, 3, 4, 5], help="like 1-5,9 (default 1-5)")
+    parser.add_argument("--kind", default="room", choices=tuple(KINDS), help="a room, or a table full of small things")
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--keyframes", type=int, default=40, help="every 10th frame of a 30 Hz path")
     args = parser.parse_args()
     for seed in args.seeds:
         start = time.perf_counter()
-        folder = args.out / f"seed{seed}"
-        make_scene(folder, seed, args.width, args.height, args.keyframes)
+        folder = args.out / (f"seed{seed}" if args.kind == "room" else f"{args.kind}{seed}")
+        make_scene(folder, seed, args.width, args.height, args.keyframes, args.kind)
         truth = np.load(folder / "scene_gt.npz")
         things = len(np.unique(truth["instance"][truth["thing"]]))
         print(f"{folder}: {things} things, {len(truth['xyz'])} points, {time.perf_counter() - start:.0f} s")

@@ -27,6 +27,29 @@ CANDIDATES, TRIES = 10, 400
 
 
 @dataclass(frozen=True)
+class Walk:
+    """A kind of path round the room's middle; metres, lowest and highest.
+
+    Attributes:
+        eye_z: height of the camera.
+        target_z: height of what it looks at.
+        across: how far beyond the middle (negative: before it) it looks, as a share of the half room.
+        aside: how far beside that.
+        radius: of the walk, (0, 0) = to the walls.
+    """
+
+    eye_z: tuple[float, float]
+    target_z: tuple[float, float]
+    across: tuple[float, float]
+    aside: float
+    radius: tuple[float, float] = (0.0, 0.0)
+
+
+ROUND_ROOM = Walk((1.3, 1.75), (0.4, 0.85), (-0.1, 0.95), 0.3)
+ROUND_TABLE = Walk((1.15, 1.5), (0.6, 0.8), (-0.05, 0.15), 0.12, (1.0, 1.45))
+
+
+@dataclass(frozen=True)
 class CameraPath:
     """Where the camera is at a time: `eye` and `target` splines (s → metres), sinusoidal sway, `duration` in seconds.
 
@@ -62,7 +85,9 @@ def look_at(eyes: Floats, targets: Floats) -> Floats:
     return T
 
 
-def plan_path(room: Room, renderer: Renderer, duration: float, seed: int, rate_hz: float = 30.0) -> CameraPath:
+def plan_path(
+    room: Room, renderer: Renderer, duration: float, seed: int, rate_hz: float = 30.0, walk: Walk = ROUND_ROOM
+) -> CameraPath:
     """Return the one of several safe and smooth random paths that sees most things well.
 
     Raises:
@@ -72,7 +97,7 @@ def plan_path(room: Room, renderer: Renderer, duration: float, seed: int, rate_h
     times = np.arange(-MARGIN_S, duration + MARGIN_S, 1 / rate_hz)
     best, best_score, found = None, -1.0, 0
     for attempt in range(TRIES):
-        path = _candidate(room, duration, rng, 1 - 0.4 * attempt / TRIES)
+        path = _candidate(room, duration, rng, 1 - 0.4 * attempt / TRIES, walk)
         poses = path.poses(times)
         if not (_smooth(poses, rate_hz) and _clear(room, poses[:, :3, 3])):
             continue
@@ -87,19 +112,20 @@ def plan_path(room: Room, renderer: Renderer, duration: float, seed: int, rate_h
     return best
 
 
-def _candidate(room: Room, duration: float, rng: np.random.Generator, reach: float) -> CameraPath:
-    """Draw a walk on an ellipse (`reach` of the way to the walls), the camera looking across the room."""
+def _candidate(room: Room, duration: float, rng: np.random.Generator, reach: float, walk: Walk) -> CameraPath:
+    """Draw a walk on an ellipse, `reach` of its full size, the camera looking across the middle."""
     w, d, _ = room.size
     middle = np.array([w / 2, d / 2])
     count = max(4, round(duration / KNOT_S) + 1)
     knots = np.linspace(-MARGIN_S, max(duration + MARGIN_S, (count - 1) * KNOT_S), count)
     angle = rng.uniform(0, 2 * np.pi) + rng.choice([-1, 1]) * SWEEP * knots + rng.normal(0, 0.08, len(knots))
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    radius = reach * (middle - 0.5) * rng.uniform(0.82, 1.0, (len(knots), 1))
-    eye = np.column_stack([middle + direction * radius, rng.uniform(1.3, 1.75, len(knots))])
-    across = rng.uniform(-0.1, 0.95, (len(knots), 1)) * (middle - 0.5)
-    target = middle - direction * across + rng.uniform(-0.3, 0.3, (len(knots), 2))
-    target = np.column_stack([target, rng.uniform(0.4, 0.85, len(knots))])
+    largest = middle - 0.5 if walk.radius == (0.0, 0.0) else np.full(2, rng.uniform(*walk.radius))
+    radius = reach * largest * rng.uniform(0.82, 1.0, (len(knots), 1))
+    eye = np.column_stack([middle + direction * radius, rng.uniform(*walk.eye_z, len(knots))])
+    across = rng.uniform(*walk.across, (len(knots), 1)) * (middle - 0.5)
+    target = middle - direction * across + rng.uniform(-walk.aside, walk.aside, (len(knots), 2))
+    target = np.column_stack([target, rng.uniform(*walk.target_z, len(knots))])
     amplitude = np.array([0.012, 0.012, 0.008, *np.radians([0.7, 0.6, 0.8])])
     sway = np.column_stack([amplitude, rng.uniform(0.4, 1.1, 6), rng.uniform(0, 2 * np.pi, 6)])
     return CameraPath(CubicSpline(knots, eye), CubicSpline(knots, target), sway, duration)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.scene.frames import Camera
-from benchmarks.rooms.camera_path import CameraPath, plan_path
+from benchmarks.rooms.camera_path import ROUND_ROOM, ROUND_TABLE, CameraPath, plan_path
 from benchmarks.rooms.rendering import Renderer, View
 from benchmarks.rooms.room import Room, build_room
 from benchmarks.rooms.sensor import SensorModel, measure_color, measure_depth
@@ -47,13 +47,14 @@ def pinhole(width: int, height: int) -> Camera:
     return Camera(width, height, np.array([[f, 0, (width - 1) / 2], [0, f, (height - 1) / 2], [0, 0, 1]]))
 
 
-def prepare(seed: int, frames: int) -> Run:
-    """Return the room of `seed` and a path through it of `frames` frames at 30 Hz."""
-    room = build_room(seed)
+def prepare(seed: int, frames: int, kind: str = "room") -> Run:
+    """Return the room of `seed` and a path of `frames` frames at 30 Hz through it, round its table if a tabletop."""
+    room = build_room(seed, kind)
     w, d, h = room.size
     lights = np.array([(0.35 * w, 0.45 * d, h - 0.1), (0.68 * w, 0.6 * d, h - 0.1)])
     renderer = Renderer(room.mesh, lights)
-    return Run(seed, room, renderer, plan_path(room, renderer, frames / RATE_HZ, seed, RATE_HZ))
+    walk = ROUND_TABLE if kind == "tabletop" else ROUND_ROOM
+    return Run(seed, room, renderer, plan_path(room, renderer, frames / RATE_HZ, seed, RATE_HZ, walk))
 
 
 def shoot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 
 from benchmarks.rooms import palette
 from benchmarks.rooms.furnish import furnish
-from benchmarks.rooms.layout import Placed
+from benchmarks.rooms.layout import Floorplan, Placed
 from benchmarks.rooms.meshes import Part, box, corner_normals, sheet, transform
+from benchmarks.rooms.tabletop import lay_table
 from benchmarks.rooms.textures import PLANKS, TILES, Texture, plain
 
+KINDS: dict[str, Callable[[np.random.Generator], Floorplan]] = {"room": furnish, "tabletop": lay_table}
 FLOOR, CEILING, FIRST_WALL, FIRST_THING = 1, 2, 3, 7
 CREASE_COS = float(np.cos(np.radians(40)))
 
@@ -63,10 +66,10 @@ class Room:
         return np.asarray(instance) >= FIRST_THING
 
 
-def build_room(seed: int) -> Room:
-    """Return the room of `seed`."""
+def build_room(seed: int, kind: str = "room") -> Room:
+    """Return the room of `seed`, of a kind in `KINDS`."""
     rng = np.random.default_rng([seed, 1])
-    plan = furnish(rng)
+    plan = KINDS[kind](rng)
     size = (plan.width, plan.depth, plan.height)
     bare = [k for k in range(4) if not any(_hangs_on(p, k) for p in plan.placed)]
     pieces = shell(size, bare, rng)
