@@ -180,9 +180,17 @@ class RefinementConfig(Section):
 class MergingConfig(Section):
     """From redundant proposals to ranked ones, and to one label a point."""
 
-    duplicate_iou: float = param(0.5, "a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0)
+    duplicate_iou: float = param(
+        0.3, "IoU; a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0
+    )
     containment: float = param(
         0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0
+    )
+    part_ratio: float = param(
+        4.0, "times its part's points; a larger whole leaves it alone (fitting scenes, AP25: 2 +0.2, 8 -0.6)", low=1.0
+    )
+    scrap_share: float = param(
+        0.1, "of the whole's confidence; a part that reaches less goes, however large the whole", low=0.0, high=1.0
     )
     confidence: str = param(
         "own",

@@ -16,7 +16,7 @@ from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Nested, Progress, silent
 from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
-from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, rank
+from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, overlap, rank
 from any3dis_ros.proposals.refinement import refine
 from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.frames import viewing_distance
@@ -75,8 +75,9 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         proposals = [p for p in tracked if p is not None]
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
-        confidences = judge(proposals, size, borders, distance, tracker.policy.learnt_objectness, config.merging)
-        kept = rank(proposals, confidences, size, config.merging)
+        shared = overlap(proposals, size)
+        confidences = judge(proposals, shared, borders, distance, tracker.policy.learnt_objectness, config.merging)
+        kept = rank(confidences, shared, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
         label = exclusive_labels(ranked, scores, size, config.merging)
         progress("merging", 1, 1, len(ranked))

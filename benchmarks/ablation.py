@@ -21,7 +21,7 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, judge, membership, rank
+from any3dis_ros.proposals.merging import Proposal, judge, membership, overlap, rank
 from any3dis_ros.proposals.refinement import STRATEGIES
 from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.base import MaskTracker
@@ -65,10 +65,10 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
-    confidences = judge(
-        proposals, prepared.size, prepared.borders, viewing_distance(prepared.scene.frames), learnt, config
-    )
-    kept = rank(proposals, confidences, prepared.size, config)
+    shared = overlap(proposals, prepared.size)
+    distance = viewing_distance(prepared.scene.frames)
+    confidences = judge(proposals, shared, prepared.borders, distance, learnt, config)
+    kept = rank(confidences, shared, config)
     masks = membership([proposals[q] for q in kept], len(prepared.size)).toarray().astype(bool)
     return prepared.overlap(masks, confidences[kept])
 
@@ -94,8 +94,8 @@ def run(
             prepared = prepare(scene, cloud, config)
             for level in levels:
                 for replicate in range(replicates):
-                    for strategy, merging, overlap in study(prepared, level, replicate, config):
-                        found[Case(cloud, level, strategy, merging, replicate)].append(overlap)
+                    for strategy, merging, reached in study(prepared, level, replicate, config):
+                        found[Case(cloud, level, strategy, merging, replicate)].append(reached)
     return found
 
 

@@ -1,12 +1,13 @@
-"""Fit the learnt objectness to generated rooms.
+"""Fit the learnt objectness to generated rooms and tables.
 
     python -m benchmarks.make_scenes ROOMS --seeds 103-134 --width 320 --height 240 --keyframes 30
+    python -m benchmarks.make_scenes ROOMS --kind tabletop --seeds 201-226 --width 320 --height 240 --keyframes 30
     python -m benchmarks.fit_objectness ROOMS --check room32 tabletop31
 
 Runs the geometric engine over the rooms, measures every raw proposal as `proposals/objectness.py` does, and fits
 gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Findings weigh the same,
-however many proposals repeat them: small things have few seeds. Prints the AP of rooms that were held out, and writes
-`any3dis_ros/proposals/objectness.json`.
+however many proposals repeat them: small things have few seeds. Prints the AP of scenes that were held out, by kind,
+and writes `any3dis_ros/proposals/objectness.json`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.ensemble import GradientBoostingClassifier
 from tqdm import tqdm
 
@@ -29,8 +32,8 @@ from any3dis_ros.objects.overlap import SceneOverlap, overlap_superpoints
 from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.evidence import confidence, corroboration
-from any3dis_ros.proposals.merging import Proposal, membership, overlap, rank
-from any3dis_ros.proposals.objectness import FEATURES, Trees, measure
+from any3dis_ros.proposals.merging import membership, overlap, rank
+from any3dis_ros.proposals.objectness import FEATURES, Trees, blended, measure
 from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.engines import make_tracker
 from benchmarks import scenes
@@ -43,11 +46,10 @@ FOLDS = 4
 
 @dataclass(frozen=True)
 class Room:
-    """What one scene teaches: its proposals, their features, evidence and overlap with the ground truth."""
+    """What one scene teaches: its proposals' features, evidence and overlap with each other and the ground truth."""
 
     name: str
-    proposals: list[Proposal]
-    size: NDArray[np.int64]
+    shared: sparse.csr_matrix
     features: NDArray[np.float32]
     by_evidence: NDArray[np.float64]
     things: SceneOverlap
@@ -82,11 +84,10 @@ def learn_from(folder: str | Path) -> Room:
     things = scene.overlap(masks, by_evidence.astype(np.float32))
     every_id = np.unique(truth.instance[truth.instance > 0])
     everything = overlap_superpoints(masks, by_evidence, scene.truth_superpoint, truth.instance, every_id)
-    bare = [dataclasses.replace(p, masks={}) for p in proposals]  # the masks would only travel between processes
     pairs = shared.tocoo()
     repeats = pairs.data >= 0.5 * (points[pairs.row] + points[pairs.col] - pairs.data)
     weight = 1 / np.bincount(pairs.row[repeats], minlength=len(points))
-    return Room(scene.scene.name, bare, size, features, by_evidence, things, everything.iou.max(1) > 0.5, weight)
+    return Room(scene.scene.name, shared, features, by_evidence, things, everything.iou.max(1) > 0.5, weight)
 
 
 def fit(rooms: list[Room]) -> Trees:
@@ -125,8 +126,8 @@ def scores(room: Room, trees: Trees) -> list[float]:
     """Return AP50 and AP25, percent, by evidence alone, by the trees alone, and by both, under the default merging."""
     learnt = trees.probability(room.features)
     out = []
-    for confidences in (room.by_evidence, learnt, np.sqrt(room.by_evidence * learnt)):
-        kept = rank(room.proposals, confidences, room.size, Config().merging)
+    for confidences in (room.by_evidence, learnt, blended(room.by_evidence, learnt)):
+        kept = rank(confidences, room.shared, Config().merging)
         e = evaluate_scenes([room.overlap_of(kept, confidences[kept])])
         out += [100 * e.ap50, 100 * e.ap25]
     return out
@@ -140,8 +141,8 @@ def table(name: str, row: list[float]) -> str:
 
 def main() -> None:
     """Fit, report and write."""
-    parser = argparse.ArgumentParser(description="Fit the learnt objectness to generated rooms.")
-    parser.add_argument("rooms", type=Path, help="folder of generated rooms")
+    parser = argparse.ArgumentParser(description="Fit the learnt objectness to generated rooms and tables.")
+    parser.add_argument("rooms", type=Path, help="folder of generated scenes")
     parser.add_argument("--check", nargs="*", default=[], help="other scenes: scored with the trees, not fitted on")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
@@ -149,11 +150,13 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         rooms = list(tqdm(pool.map(learn_from, folders), total=len(folders), desc="rooms"))
         checks = list(pool.map(learn_from, options.check))
-    rows = []
+    rows: dict[str, list[list[float]]] = defaultdict(list)
     for fold in range(FOLDS):
         trees = fit([r for i, r in enumerate(rooms) if i % FOLDS != fold])
-        rows += [scores(room, trees) for room in rooms[fold::FOLDS]]
-    print(table(f"{len(rows)} rooms, held out", np.mean(rows, axis=0).tolist()))
+        for room in rooms[fold::FOLDS]:
+            rows[room.name.rstrip("0123456789")].append(scores(room, trees))
+    for kind, own in rows.items():
+        print(table(f"{len(own)} held out: {kind}", np.mean(own, axis=0).tolist()))
     trees = fit(rooms)
     for room in checks:
         print(table(room.name, scores(room, trees)))

@@ -21,7 +21,7 @@ import numpy as np
 from any3dis_ros.config import Config
 from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
 from any3dis_ros.proposals.lifting import lift
-from any3dis_ros.proposals.merging import exclusive_labels, judge, rank
+from any3dis_ros.proposals.merging import exclusive_labels, judge, overlap, rank
 from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.frames import Frame, viewing_distance
 from any3dis_ros.scene.mapping import Scene, fuse
@@ -103,10 +103,10 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
     with meter("merging"):
         proposals = [p for p in refined if p is not None]
         size = views.visible.size
-        confidences = judge(
-            proposals, size, borders, viewing_distance(frames), tracker.policy.learnt_objectness, config.merging
-        )
-        kept = rank(proposals, confidences, size, config.merging)
+        shared = overlap(proposals, size)
+        learnt = tracker.policy.learnt_objectness
+        confidences = judge(proposals, shared, borders, viewing_distance(frames), learnt, config.merging)
+        kept = rank(confidences, shared, config.merging)
         exclusive_labels([proposals[q] for q in kept], confidences[kept], size, config.merging)
     session.close()
     meter.sizes = {"points": len(cloud), "keyframes": len(frames), "tracks": len(found), "superpoints": len(free)}

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
-from any3dis_ros.proposals.objectness import fitted, measure
+from any3dis_ros.proposals.objectness import blended, fitted, measure
 from any3dis_ros.scene.borders import Borders
 from any3dis_ros.tracking.base import PackedMask
 
@@ -41,7 +41,7 @@ class Proposal:
 
 def judge(
     proposals: Sequence[Proposal],
-    size: NDArray[np.int64],
+    shared: sparse.csr_matrix,
     borders: Borders,
     distance: float,
     learnt: bool,
@@ -51,43 +51,37 @@ def judge(
 
     Args:
         proposals: all Q of a scene: what is found again is worth more.
-        size: L, points of each superpoint.
-        borders: how superpoints meet.
+        shared: Q×Q sparse, points that each pair shares (`overlap`).
+        borders: how the L superpoints meet.
         distance: metres from which the cameras see the map, typically.
-        learnt: weigh the evidence with the learnt objectness (fitted on the engine's proposals), as a geometric mean.
+        learnt: weigh the evidence with the learnt objectness (fitted on the engine's proposals), `objectness.blended`.
         config: `confidence`.
     """
     if not proposals or config.confidence == "constant":
         return np.ones(len(proposals))
     evidence = [p.evidence for p in proposals]
-    points = np.array([size[p.superpoints].sum() for p in proposals])
-    shared = overlap(proposals, size)
+    points = shared.diagonal()
     by_evidence = confidence(evidence, corroboration(evidence, shared, points))
     if not learnt or config.confidence == "evidence":
         return by_evidence
-    features = measure(evidence, membership(proposals, len(size)), shared, points, borders, distance)
-    return np.asarray(np.sqrt(by_evidence * fitted().probability(features)))
+    features = measure(evidence, membership(proposals, borders.edges.shape[0]), shared, points, borders, distance)
+    return blended(by_evidence, fitted().probability(features))
 
 
-def rank(
-    proposals: Sequence[Proposal],
-    confidences: NDArray[np.float64],
-    size: NDArray[np.int64],
-    config: MergingConfig,
-) -> list[int]:
+def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig) -> list[int]:
     """Return the proposals to keep, best first.
 
     Going down from the most confident, one is dropped if it overlaps a kept one by more than `duplicate_iou`, lies in
-    one (or holds one) by more than `containment`, or has fewer than `min_points` points.
+    one by more than `containment`, or has fewer than `min_points` points. A whole is never dropped for a better part,
+    nor a cup for the table under it: of what lies in one more than `part_ratio` times larger, only scraps are dropped,
+    with less than `scrap_share` of its confidence.
 
     Args:
-        proposals: Q proposals.
         confidences: Q.
-        size: L, points of each superpoint.
+        shared: Q×Q sparse, points that each pair shares (`overlap`).
         config: thresholds.
     """
-    points = np.array([size[p.superpoints].sum() for p in proposals])
-    shared = overlap(proposals, size)
+    points = shared.diagonal()
     kept: list[int] = []
     alive = points >= config.min_points
     for q in np.argsort(-confidences, kind="stable"):
@@ -97,13 +91,16 @@ def rank(
         row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
         common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
         duplicate = common > config.duplicate_iou * (points[q] + points[row] - common)
-        contained = common > config.containment * np.minimum(points[q], points[row])
-        alive[row[duplicate | contained]] = False
+        beside = (points[q] > config.part_ratio * points[row]) & (
+            confidences[row] >= config.scrap_share * confidences[q]
+        )
+        part = (common > config.containment * points[row]) & ~beside
+        alive[row[duplicate | part]] = False
     return kept
 
 
 def overlap(proposals: Sequence[Proposal], size: NDArray[np.int64]) -> sparse.csr_matrix:
-    """Return the number of points that each pair of proposals shares, Q×Q sparse."""
+    """Return the number of points that each pair of proposals shares, Q×Q sparse; the diagonal holds their own."""
     member = membership(proposals, len(size))
     return sparse.csr_matrix((member.multiply(size[None, :])).tocsr() @ member.T)
 

@@ -34,8 +34,10 @@ def points(p: Proposal) -> set[tuple[int, int]]:
 
 
 @settings(max_examples=100)
-@given(ranked(), st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.integers(1, 300))
-def test_rank_against_sets_of_points(drawn, duplicate, containment, smallest):
+@given(
+    ranked(), st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.floats(1.0, 6.0), st.floats(0.0, 1.0), st.integers(1, 300)
+)
+def test_rank_against_sets_of_points(drawn, duplicate, containment, ratio, scrap, smallest):
     ps, confidence = drawn
     kept: list[int] = []
     for q in sorted(range(len(ps)), key=lambda q: (-confidence[q], q)):
@@ -44,11 +46,14 @@ def test_rank_against_sets_of_points(drawn, duplicate, containment, smallest):
         for k in kept:
             b = points(ps[k])
             clash |= len(a & b) > duplicate * len(a | b)
-            clash |= len(a & b) > containment * min(len(a), len(b))
+            inside = len(a & b) > containment * len(a)
+            clash |= inside and (len(b) <= ratio * len(a) or confidence[q] < scrap * confidence[k])
         if len(a) >= smallest and not clash:
             kept.append(q)
-    config = MergingConfig(duplicate_iou=duplicate, containment=containment, min_points=smallest)
-    assert rank(ps, confidence, SIZE, config) == kept
+    config = MergingConfig(
+        duplicate_iou=duplicate, containment=containment, part_ratio=ratio, scrap_share=scrap, min_points=smallest
+    )
+    assert rank(confidence, overlap(ps, SIZE), config) == kept
 
 
 @given(ranked())
@@ -92,10 +97,18 @@ def test_scraps_go_to_the_next_owner():
 
 
 def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
-    several = [proposal([0, 1, 2, 3]), proposal([3])]
+    shared = overlap([proposal([0, 1, 2, 3]), proposal([3])], SIZE)  # 260 points, 80 of them the part's
     scores = np.array([0.9, 0.8])
-    assert rank(several, scores, SIZE, MergingConfig()) == [0]
-    assert rank(several, scores, SIZE, MergingConfig(containment=1.0)) == [0, 1]
+    small_parts = MergingConfig(duplicate_iou=0.5)
+    assert rank(scores, shared, small_parts) == [0]
+    assert rank(scores, shared, MergingConfig(duplicate_iou=0.5, containment=1.0)) == [0, 1]
+    assert rank(scores[::-1], shared, small_parts) == [1, 0]  # a whole is never dropped for its part
+
+
+def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
+    shared = overlap([proposal([0, 1, 2, 3, 4]), proposal([0])], SIZE)  # 350 points, 50 of them the small one's
+    assert rank(np.array([0.9, 0.3]), shared, MergingConfig()) == [0, 1]
+    assert rank(np.array([0.9, 0.08]), shared, MergingConfig()) == [0]
 
 
 def chain_of_superpoints() -> Borders:
@@ -108,22 +121,23 @@ def chain_of_superpoints() -> Borders:
 
 def test_what_two_views_found_outranks_what_one_did():
     several = [proposal([0, 1], pivot=0), proposal([0, 1], pivot=1), proposal([4, 5], pivot=0)]
-    found = judge(several, SIZE, chain_of_superpoints(), 2.0, False, MergingConfig())
+    found = judge(several, overlap(several, SIZE), chain_of_superpoints(), 2.0, False, MergingConfig())
     assert found[0] == found[1] > found[2]
 
 
 def test_the_kinds_of_confidence():
     several = [proposal([0, 1]), proposal([4, 5], agreement=0.3)]
-    borders = chain_of_superpoints()
-    assert judge(several, SIZE, borders, 2.0, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
-    evidence = judge(several, SIZE, borders, 2.0, True, MergingConfig(confidence="evidence"))
-    np.testing.assert_array_equal(judge(several, SIZE, borders, 2.0, False, MergingConfig()), evidence)
-    learnt = judge(several, SIZE, borders, 2.0, True, MergingConfig())
+    borders, shared = chain_of_superpoints(), overlap(several, SIZE)
+    assert judge(several, shared, borders, 2.0, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
+    evidence = judge(several, shared, borders, 2.0, True, MergingConfig(confidence="evidence"))
+    np.testing.assert_array_equal(judge(several, shared, borders, 2.0, False, MergingConfig()), evidence)
+    learnt = judge(several, shared, borders, 2.0, True, MergingConfig())
     assert ((learnt > 0) & (learnt < 1)).all()
     assert not np.allclose(learnt, evidence)
 
 
 def test_no_proposals_at_all():
-    assert rank([], np.zeros(0), SIZE, MergingConfig()) == []
-    assert len(judge([], SIZE, chain_of_superpoints(), 2.0, True, MergingConfig())) == 0
+    none = overlap([], SIZE)
+    assert rank(np.zeros(0), none, MergingConfig()) == []
+    assert len(judge([], none, chain_of_superpoints(), 2.0, True, MergingConfig())) == 0
     assert exclusive_labels([], np.zeros(0), SIZE, ANY_SIZE).tolist() == [0] * L

@@ -7,7 +7,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from any3dis_ros.proposals.evidence import Evidence
 from any3dis_ros.proposals.merging import Proposal, membership, overlap
-from any3dis_ros.proposals.objectness import FEATURES, Trees, fitted, measure
+from any3dis_ros.proposals.objectness import FEATURES, Trees, blended, fitted, measure
 from any3dis_ros.scene.borders import Borders
 
 # Four superpoints in a row; edges between neighbours: 10 concave, 20 flat, 40 convex.
@@ -112,3 +112,13 @@ def test_a_whole_found_from_many_views_beats_a_flat_part():
     x = np.array([[f[name] for name in FEATURES] for f in (object_, scrap)], np.float32)
     good, bad = fitted().probability(x)
     assert good > 2 * bad
+
+
+def test_blending_keeps_agreement_and_leans_on_what_was_learnt():
+    """Where both say the same, so does the blend; else it lies between, nearer to the learnt one."""
+    evidence, learnt = np.array([0.3, 0.16, 0.81, 0.0]), np.array([0.3, 0.81, 0.16, 0.9])
+    both = blended(evidence, learnt)
+    assert both[0] == pytest.approx(0.3)
+    assert both[1] == pytest.approx(0.54)  # sqrt(0.4 * 0.9³)
+    assert 0.16 < both[2] < both[1] < 0.81
+    assert both[3] == 0

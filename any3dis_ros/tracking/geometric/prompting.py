@@ -45,6 +45,7 @@ def candidates(
         views.area[t],
         views.first[t],
         views.end[t],
+        views.rim[t],
         config.min_area_share * frame_area,
         config.max_area_share * frame_area,
     )
@@ -73,6 +74,15 @@ def node_score(node: int, parent: np.ndarray, height: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
+def wholeness(on_rim: float, area: float, largest: float) -> float:
+    """How far a node's size and place speak for a whole object, 0-1: the image's border cuts none, and it is large.
+
+    A square that loses one side to the border keeps 3/4. Parts are smaller than what they belong to.
+    """
+    return max(1.0 - on_rim / (4.0 * np.sqrt(area)), 0.0) * min(area / largest, 1.0) ** 0.25
+
+
+@njit(cache=True, nogil=True)
 def common_node(positive: np.ndarray, parent: np.ndarray, first: np.ndarray, end: np.ndarray) -> int:
     """Return the smallest node that holds all `positive` superpixels."""
     node = positive[0]
@@ -91,6 +101,7 @@ def _ancestors(
     area: np.ndarray,
     first: np.ndarray,
     end: np.ndarray,
+    rim: np.ndarray,
     low: float,
     high: float,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +117,9 @@ def _ancestors(
     node = smallest
     while parent[node] >= 0 and area[node] <= high and not _holds_any(node, negative, first, end):
         if area[node] >= low:
-            nodes[n], scores[n] = node, node_score(node, parent, height)
+            on_rim = rim[end[node]] - rim[first[node]]
+            scores[n] = node_score(node, parent, height) * wholeness(on_rim, area[node], high)
+            nodes[n] = node
             n += 1
         node = parent[node]
     if n == 0:

@@ -32,6 +32,7 @@ class View(NamedTuple):
         pixels: h·w int32, flat pixel indices sorted by label.
         start: N+1 int32; pixels[start[l]:start[l + 1]] are those of label l.
         box: N×4 int32, first and last row, first and last column of each label.
+        rim: N+1 int32; rim[l] pixels of the labels before l lie on the image's border.
         tree: merge tree over the superpixels.
         camera: intrinsics at tracking size.
         frame_shape: (H, W) of the keyframe.
@@ -43,6 +44,7 @@ class View(NamedTuple):
     pixels: NDArray[np.int32]
     start: NDArray[np.int32]
     box: NDArray[np.int32]
+    rim: NDArray[np.int32]
     tree: MergeTree
     camera: Camera
     frame_shape: tuple[int, int]
@@ -57,6 +59,7 @@ class Views(NamedTuple):
         pixels: T×(h·w) int32.
         start: T×(N+1) int32.
         box: T×N×4 int32, first and last row, first and last column of each superpixel.
+        rim: T×(N+1) int32, pixels on the image's border of the superpixels before each.
         parent, first, end: T×M int32; height T×M float32; area T×M int32.
         nodes: T int32, nodes of each tree (0..nodes-1; the first (nodes + 1) / 2 are superpixels).
         size: T×2 int32, height and width of each view without padding.
@@ -70,6 +73,7 @@ class Views(NamedTuple):
     pixels: NDArray[np.int32]
     start: NDArray[np.int32]
     box: NDArray[np.int32]
+    rim: NDArray[np.int32]
     parent: NDArray[np.int32]
     first: NDArray[np.int32]
     end: NDArray[np.int32]
@@ -102,6 +106,7 @@ def prepare_view(frame: Frame, config: GeometricConfig) -> View:
         pixels=np.argsort(flat, kind="stable").astype(np.int32),
         start=start,
         box=_boxes(labels, len(new_label)),
+        rim=_rim(labels, len(new_label)),
         tree=tree,
         camera=small.camera,
         frame_shape=(frame.depth.shape[0], frame.depth.shape[1]),
@@ -120,6 +125,14 @@ def _boxes(labels: np.ndarray, count: int) -> np.ndarray:
             own[0], own[1] = min(own[0], r), max(own[1], r)
             own[2], own[3] = min(own[2], c), max(own[3], c)
     return box
+
+
+def _rim(labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+    """Return how many pixels on the image's border the labels before each one have, count+1."""
+    border = np.ones(labels.shape, bool)
+    border[1:-1, 1:-1] = False
+    own = np.bincount(labels[border], minlength=count)
+    return np.concatenate([[0], np.cumsum(own)]).astype(np.int32)
 
 
 def prepare_views(frames: Sequence[Frame], config: GeometricConfig, workers: int, progress: Progress) -> list[View]:
@@ -150,6 +163,7 @@ def stacked(views: Sequence[View], frames: Sequence[Frame]) -> Views:
         pixels=np.zeros((T, h * w), np.int32),
         start=np.zeros((T, N), np.int32),
         box=np.zeros((T, N - 1, 4), np.int32),
+        rim=np.zeros((T, N), np.int32),
         parent=np.full((T, M), -1, np.int32),
         first=np.zeros((T, M), np.int32),
         end=np.zeros((T, M), np.int32),
@@ -172,6 +186,7 @@ def stacked(views: Sequence[View], frames: Sequence[Frame]) -> Views:
         out.pixels[t, : hv * wv] = v.pixels // wv * w + v.pixels % wv
         out.start[t, : len(v.start)] = v.start
         out.box[t, : len(v.box)] = v.box
+        out.rim[t, : len(v.rim)] = v.rim
         out.start[t, len(v.start) :] = v.start[-1]
         out.parent[t, :m], out.height[t, :m], out.area[t, :m] = v.tree.parent, v.tree.height, v.tree.area
         out.first[t, :m], out.end[t, :m] = v.tree.first, v.tree.end
