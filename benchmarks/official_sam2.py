@@ -16,6 +16,7 @@ from PIL import Image
 from sam2 import sam2_video_predictor
 from sam2.build_sam import build_sam2_video_predictor
 from sam2.sam2_video_predictor import SAM2VideoPredictor
+from sam2.utils import misc
 from torch import Tensor
 
 CONFIGURATIONS = {
@@ -41,9 +42,10 @@ def random_checkpoint(path: Path, model: str = "tiny", seed: int = 0, occlusion:
     """Write a checkpoint of seeded random weights, in the form in which Meta publishes them.
 
     As they are initialised, memory hardly moves a mask. They are scaled until it does: a memory put into the wrong slot
-    then moves the logits (1 at most) by 0.07, an object pointer in the wrong place by 0.007. Object scores come out near
-    3 in tracking and lower at a prompt. `occlusion`, if not 0, is what the scores are subtracted from: near 3, objects are
-    there when prompted, and come and go afterwards.
+    then moves the logits (1 at most) by 0.07, an object pointer in the wrong place by 0.007.
+
+    Object scores come out near 3 in tracking and lower at a prompt. `occlusion`, if not 0, is what the scores are
+    subtracted from: near 3, objects are there when prompted, and come and go afterwards.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -103,7 +105,7 @@ def follow_alone(
     Returns:
         Low-resolution logits, h×w, by image, the pivot's among them.
     """
-    with _no_bars():
+    with quiet():
         state = predictor.init_state(str(folder), offload_video_to_cpu=True)
         _click(predictor, state, pivot, points)
         found = _propagate(predictor, state, pivot, reverse)
@@ -130,11 +132,14 @@ def _propagate(predictor: SAM2VideoPredictor, state: dict, start: int, reverse: 
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the predictor's own progress bars off the terminal."""
-    bar = sam2_video_predictor.tqdm
-    sam2_video_predictor.tqdm = lambda items, **_: items
+    modules = (sam2_video_predictor, misc)
+    bars = [module.tqdm for module in modules]
+    for module in modules:
+        module.tqdm = lambda items, **_: items
     try:
         yield
     finally:
-        sam2_video_predictor.tqdm = bar
+        for module, bar in zip(modules, bars, strict=True):
+            module.tqdm = bar

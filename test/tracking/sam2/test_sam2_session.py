@@ -176,9 +176,14 @@ def test_a_whole_run_encodes_each_keyframe_that_it_uses_once(tracker, two_boxes)
 def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
     folder = write_scene_folder(tmp_path / "scene", two_boxes[0][:3])
     settings = {
-        "map.voxel_size_m": 0.05, "seeding.seeds_per_round": 3, "iteration.max_rounds": 1,
-        "tracker.checkpoint": checkpoint, "tracker.sam2.image_size": 256, "tracker.sam2.min_score": 0, "tracker.sam2.device": "cpu",
-    }  # fmt: skip
+        "map.voxel_size_m": 0.05,
+        "seeding.seeds_per_round": 3,
+        "iteration.max_rounds": 1,
+        "tracker.checkpoint": checkpoint,
+        "tracker.sam2.image_size": 256,
+        "tracker.sam2.min_score": 0,
+        "tracker.sam2.device": "cpu",
+    }
     options = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     assert main(["segment", str(folder), "-o", str(tmp_path / "out"), *options]) == 0
     written = json.loads((tmp_path / "out" / "instances.json").read_text())
