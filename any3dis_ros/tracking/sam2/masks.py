@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
 from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.sam2.shortage import is_shortage
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +31,28 @@ class LogitMask:
 
     def sample(self, pixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return for each flat pixel index (``v * W + u``) whether it lies inside; M bool."""
-        H, W = self.frame_shape
-        at = torch.from_numpy(np.ascontiguousarray(pixels, np.int32)).to(self.logits.device)
-        v = torch.div(at, W, rounding_mode="floor")
-        grid = torch.stack([(at - v * W + 0.5) * (2 / W) - 1, (v + 0.5) * (2 / H) - 1], -1)
-        values = grid_sample(
-            self.logits.float()[None, None], grid[None, None], padding_mode="border", align_corners=False
-        )
-        inside: NDArray[np.bool_] = (values[0, 0, 0] > 0).cpu().numpy()
-        return inside
+        flat = np.ascontiguousarray(pixels, np.int32)
+        try:
+            return _sampled(self.logits, flat, self.frame_shape)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not self.logits.is_cuda or not is_shortage(error):
+                raise
+        return _sampled(self.logits.cpu(), flat, self.frame_shape)
 
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU, at the keyframe's resolution."""
         full = interpolate(self.logits.float()[None, None], self.frame_shape, mode="bilinear", align_corners=False)
         return PackedMask.pack((full[0, 0] > 0).cpu().numpy())
+
+
+def _sampled(logits: Tensor, flat: NDArray[np.int32], frame_shape: tuple[int, int]) -> NDArray[np.bool_]:
+    H, W = frame_shape
+    at = torch.from_numpy(flat).to(logits.device)
+    v = torch.div(at, W, rounding_mode="floor")
+    grid = torch.stack([(at - v * W + 0.5) * (2 / W) - 1, (v + 0.5) * (2 / H) - 1], -1)[None, None]
+    values = grid_sample(logits.float()[None, None], grid, padding_mode="border", align_corners=False)
+    inside: NDArray[np.bool_] = (values[0, 0, 0] > 0).cpu().numpy()
+    return inside
 
 
 def kept_masks(

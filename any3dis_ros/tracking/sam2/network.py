@@ -100,13 +100,15 @@ class Network:
             points: B×M×2 float32, (u, v) pixels of the square that the network sees.
             labels: B×M int32, 1 on the object, 0 off it.
         """
+        order = self._order(len(features))
         with self._running():
-            stacked = self._stack(features)
+            stacked = self._stack([features[i] for i in order])
             tokens = stacked[-1].flatten(2).permute(2, 0, 1) + self._model.no_mem_embed
             embedded = tokens.permute(1, 2, 0).view_as(stacked[-1])
-            clicks = {"point_coords": points, "point_labels": labels}
+            clicks = {"point_coords": points[order], "point_labels": labels[order]}
             multiple = self._model._use_multimask(True, clicks)
-            return self._segment(embedded, stacked, clicks, None, multiple)
+            answer = self._segment(embedded, stacked, clicks, None, multiple)
+        return Answer(*(x[: len(features)] for x in answer))
 
     def follow(
         self, features: Sequence[Features], recalls: Sequence[Recall], keyframes: int, clicks: Tensor | None = None
@@ -119,12 +121,10 @@ class Network:
             keyframes: of the scene; scales the clock of the pointers as the official predictor does.
             clicks: B×M×2, points on the objects that correct what memory alone gives, pixels of the network's square.
         """
-        count = len(features)
-        if self._padded:
-            features, recalls, clicks = _padded(features, recalls, clicks)
+        order = self._order(len(features))
         with self._running():
-            stacked = self._stack(features)
-            memory, position, pointer_tokens = self._tokens(recalls, keyframes)
+            stacked = self._stack([features[i] for i in order])
+            memory, position, pointer_tokens = self._tokens([recalls[i] for i in order], keyframes)
             current = stacked[-1].flatten(2).permute(2, 0, 1)
             assert self._image_position is not None
             attended = self._model.memory_attention(
@@ -137,12 +137,12 @@ class Network:
             embedded = attended.permute(1, 2, 0).reshape(stacked[-1].shape)
             answer = self._segment(embedded, stacked, None, None, self._model._use_multimask(False, None))
             if clicks is not None:
-                labels = torch.ones(clicks.shape[:2], dtype=torch.int32, device=clicks.device)
-                points = {"point_coords": clicks, "point_labels": labels}
+                labels = torch.ones((len(order), clicks.shape[1]), dtype=torch.int32, device=clicks.device)
+                points = {"point_coords": clicks[order], "point_labels": labels}
                 before = answer.logits[:, None].clamp(-_CLAMP, _CLAMP)
                 multiple = self._model._use_multimask(False, points)
                 answer = self._segment(embedded, stacked, points, before, multiple)
-        return Answer(*(x[:count] for x in answer))
+        return Answer(*(x[: len(features)] for x in answer))
 
     def _segment(
         self,
@@ -198,6 +198,11 @@ class Network:
             return tuple(level.expand(len(features), -1, -1, -1) for level in features[0])
         return tuple(torch.cat(levels) for levels in zip(*features, strict=True))
 
+    def _order(self, count: int) -> list[int]:
+        """Return which objects to run: all, the last again until the batch is of a size that is compiled for."""
+        padded = 1 << (count - 1).bit_length() if self._padded else count
+        return [*range(count), *[count - 1] * (padded - count)]
+
     @contextmanager
     def _running(self) -> Iterator[None]:
         """No gradients, and autocast where the precision is not float32."""
@@ -215,14 +220,3 @@ class Network:
             (model.sam_mask_decoder, False),
         ):
             module.forward = torch.compile(module.forward, dynamic=dynamic)
-
-
-def _padded(
-    features: Sequence[Features], recalls: Sequence[Recall], clicks: Tensor | None
-) -> tuple[list[Features], list[Recall], Tensor | None]:
-    """Repeat the last object until the batch is a power of two, so that few sizes are ever compiled."""
-    count = len(features)
-    missing = (1 << (count - 1).bit_length()) - count
-    if clicks is not None:
-        clicks = torch.cat([clicks, clicks[-1:].expand(missing, -1, -1)])
-    return [*features, *[features[-1]] * missing], [*recalls, *[recalls[-1]] * missing], clicks

@@ -74,4 +74,5 @@ def is_shortage(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, on the GPU or off it."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # PyTorch's allocator on the CPU
+    said = ("can't allocate memory", "STATUS_ALLOC_FAILED")  # PyTorch's allocator on the CPU; cuBLAS and cuDNN
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in said)
