@@ -35,9 +35,9 @@ class LogitMask:
         try:
             return _sampled(self.logits, flat, self.frame_shape)
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not self.logits.is_cuda or not is_shortage(error):
+            if not is_shortage(error):
                 raise
-        return _sampled(self.logits.cpu(), flat, self.frame_shape)
+        return _sampled(self.logits.cpu(), flat, self.frame_shape)  # masks in flight may have filled the device
 
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU, at the keyframe's resolution."""

@@ -111,7 +111,12 @@ class Network:
         return Answer(*(x[: len(features)] for x in answer))
 
     def follow(
-        self, features: Sequence[Features], recalls: Sequence[Recall], keyframes: int, clicks: Tensor | None = None
+        self,
+        features: Sequence[Features],
+        recalls: Sequence[Recall],
+        keyframes: int,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
     ) -> Answer:
         """Segment B objects by what they remember, each in its own keyframe.
 
@@ -119,7 +124,8 @@ class Network:
             features: B, of each one's keyframe.
             recalls: B, all of the same length.
             keyframes: of the scene; scales the clock of the pointers as the official predictor does.
-            clicks: B×M×2, points on the objects that correct what memory alone gives, pixels of the network's square.
+            points: B×M×2, as for `prompt`, where they correct what memory alone gives.
+            labels: B×M, with them.
         """
         order = self._order(len(features))
         with self._running():
@@ -136,12 +142,11 @@ class Network:
             )
             embedded = attended.permute(1, 2, 0).reshape(stacked[-1].shape)
             answer = self._segment(embedded, stacked, None, None, self._model._use_multimask(False, None))
-            if clicks is not None:
-                labels = torch.ones((len(order), clicks.shape[1]), dtype=torch.int32, device=clicks.device)
-                points = {"point_coords": clicks[order], "point_labels": labels}
+            if points is not None and labels is not None:
+                clicks = {"point_coords": points[order], "point_labels": labels[order]}
                 before = answer.logits[:, None].clamp(-_CLAMP, _CLAMP)
-                multiple = self._model._use_multimask(False, points)
-                answer = self._segment(embedded, stacked, points, before, multiple)
+                multiple = self._model._use_multimask(False, clicks)
+                answer = self._segment(embedded, stacked, clicks, before, multiple)
         return Answer(*(x[: len(features)] for x in answer))
 
     def _segment(

@@ -157,10 +157,9 @@ class Sam2Session:
         self._progress(*self._at)
 
     def _prompt_batch(self, prompts: Sequence[PointPrompt]) -> list[list[PromptedObject]]:
-        points = torch.stack([self._in_square(prompt) for prompt in prompts]).to(self._network.device)
-        labels = torch.from_numpy(np.stack([prompt.labels for prompt in prompts]).astype(np.int32))
+        points, labels = self._clicks(prompts)
         features = self._features.gather([prompt.frame for prompt in prompts])
-        answer = self._network.prompt(features, points, labels.to(self._network.device))
+        answer = self._network.prompt(features, points, labels)
         kept = kept_masks(answer.logits, answer.present, [self._shape(prompt.frame) for prompt in prompts])
         out: list[list[PromptedObject]] = []
         for prompt, (_, mask), iou, impression in zip(
@@ -198,27 +197,29 @@ class Sam2Session:
     def _step(self, batch: Sequence[tuple[_Walk, Recall]]) -> None:
         """Visit the next keyframe of each walk."""
         walks = [walk for walk, _ in batch]
-        clicks = None
+        points = labels = None
         if walks[0].clicks:
-            corrections = [walk.request.corrections[walk.frame] for walk in walks]
-            clicks = torch.stack([self._in_square(c) for c in corrections]).to(self._network.device)
+            points, labels = self._clicks([walk.request.corrections[walk.frame] for walk in walks])
         features = self._features.gather([walk.frame for walk in walks])
-        answer = self._network.follow(features, [recall for _, recall in batch], len(self._frames), clicks)
+        recalls = [recall for _, recall in batch]
+        answer = self._network.follow(features, recalls, len(self._frames), points, labels)
         kept = kept_masks(answer.logits, answer.present, [self._shape(walk.frame) for walk in walks])
         for walk, (there, mask), impression in zip(walks, kept, answer.impressions, strict=True):
             if mask is not None:
                 walk.masks[walk.frame] = mask
             if not there:
                 walk.abstained.add(walk.frame)
-            walk.memory.keep(impression, prompted=clicks is not None)
+            walk.memory.keep(impression, prompted=points is not None)
         self._followed += len(walks)
         self._batches += 1
 
-    def _in_square(self, prompt: PointPrompt) -> Tensor:
-        """Return the prompt's points, M×2, in pixels of the square that the network sees."""
-        H, W = self._shape(prompt.frame)
-        scale = torch.tensor([W, H], dtype=torch.float32)
-        return torch.from_numpy(prompt.points.astype(np.float32)) / scale * self._network.image_size
+    def _clicks(self, prompts: Sequence[PointPrompt]) -> tuple[Tensor, Tensor]:
+        """Return points, B×M×2 in pixels of the square that the network sees, and labels, B×M, on its device."""
+        extent = torch.tensor([self._shape(p.frame)[::-1] for p in prompts], dtype=torch.float32)[:, None]
+        points = torch.from_numpy(np.stack([p.points for p in prompts]).astype(np.float32))
+        labels = torch.from_numpy(np.stack([p.labels for p in prompts]).astype(np.int32))
+        device = self._network.device
+        return (points / extent * self._network.image_size).to(device), labels.to(device)
 
     def _shape(self, t: int) -> tuple[int, int]:
         camera = self._frames[t].camera

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from any3dis_ros.tracking.sam2 import masks
 from any3dis_ros.tracking.sam2.masks import LogitMask, kept_masks
 
 
@@ -51,6 +52,23 @@ def test_absent_and_empty_are_two_things():
     logits = torch.stack([torch.full((8, 8), -1024.0), torch.full((8, 8), -0.1), torch.full((8, 8), 0.1)])
     kept = kept_masks(logits, torch.tensor([-0.5, 0.5, 0.5]), [(4, 4)] * 3)
     assert [(there, mask is None) for there, mask in kept] == [(False, True), (True, True), (True, False)]
+
+
+def test_a_full_device_is_left_for_the_main_memory(monkeypatch):
+    mask = LogitMask(smooth_logits(3, 16), (32, 32), (0, 32))
+    pixels = np.arange(32 * 32, dtype=np.int32)
+    expected = mask.sample(pixels)
+    real, calls = masks._sampled, []
+
+    def full_at_first(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(*args)
+
+    monkeypatch.setattr(masks, "_sampled", full_at_first)
+    np.testing.assert_array_equal(mask.sample(pixels), expected)
+    assert len(calls) == 2
 
 
 def test_no_pixels_give_no_answers():
