@@ -54,7 +54,8 @@ class Work:
 
     def visited(self, pivot: int, share: float) -> tuple[list[int], list[int]]:
         """Return the keyframes to visit backward and forward: the nearest `share` of all."""
-        count = round(share * (self.keyframes - 1))
+        # half of an odd number: rounded down and up by turns
+        count = int(share * (self.keyframes - 1) + 0.5 * (pivot % 2))
         first = min(max(pivot - count // 2, 0), self.keyframes - 1 - count)
         return list(range(pivot - 1, first - 1, -1)), list(range(pivot + 1, first + count + 1))
 
@@ -188,7 +189,7 @@ def _wait(work: Work) -> None:
 
 
 def _machine(device: str) -> str:
-    threads = f"{torch.get_num_threads()} threads of {platform.machine()}"
+    threads = f"{torch.get_num_threads()} thread(s) of {platform.machine()}"
     return torch.cuda.get_device_name() if device == "cuda" else threads
 
 

@@ -18,6 +18,7 @@ from sam2.modeling.sam2_utils import get_1d_sine_pe
 from sam2.sam2_video_predictor import SAM2VideoPredictor
 from torch import Tensor
 
+from any3dis_ros.tracking.sam2.attention import narrow_values
 from any3dis_ros.tracking.sam2.memory import Impression, Limits, Recall
 from any3dis_ros.tracking.sam2.model import PROMPTED_FRAMES
 
@@ -61,6 +62,8 @@ class Network:
         self._std = torch.tensor(_STD, device=model.device)[:, None, None]
         self._image_position: Tensor | None = None  # hw×1×C, the same for every keyframe
         self._memory_position: Tensor | None = None  # hw×1×64, likewise
+        if model.device.type == "cpu":
+            narrow_values(model)
         if compiled:
             self._compile()
 
