@@ -1,6 +1,8 @@
 # make demo | test | lint | bench: each sets up what it needs, the first time only.
 PY := .venv/bin/python
 OUT ?= demo_out
+# ROS looks here for what it installed; a setup.bash says where, the wheels in .venv do not
+export AMENT_PREFIX_PATH := $(or $(AMENT_PREFIX_PATH),$(CURDIR)/.venv)
 
 .PHONY: demo test lint format bench clean
 .DEFAULT_GOAL := demo
@@ -12,7 +14,7 @@ demo:  ## segment the shipped bag, score it, say where the report is
 	@.venv/bin/any3dis evaluate $(OUT) sample/room_gt.npz
 	@echo; echo "open $(OUT)/report.html in a browser"
 
-test:  ## the fast tests, SAM 2's included; add ARGS='-m slow' for the others
+test:  ## the fast tests, SAM 2's and ROS 2's included; add ARGS='-m slow' for the others
 	@scripts/bootstrap.sh dev
 	@$(PY) -m pytest $(ARGS)
 
