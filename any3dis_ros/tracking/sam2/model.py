@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import torch
@@ -68,10 +69,13 @@ def read_state(checkpoint: Path) -> dict[str, Tensor]:
         InputError: what cannot be read as a checkpoint.
     """
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        mapped = zipfile.is_zipfile(checkpoint)  # as PyTorch writes since 1.6; then nothing is held twice
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=mapped)
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        unsafe = isinstance(error, pickle.UnpicklingError)  # PyTorch's own text advises to run what is in there
+        reason = "it holds something else than weights" if unsafe else _first_line(error)
         raise InputError(
-            f"{checkpoint} is no readable PyTorch checkpoint ({_first_line(error)}); "
+            f"{checkpoint} is no readable PyTorch checkpoint ({reason}); "
             "download it again with `any3dis download-checkpoint`"
         ) from error
     state = content.get("model") if isinstance(content, dict) else None
