@@ -38,7 +38,7 @@ def color_from_raw(
     if encoding not in _COLOR:
         raise InputError(f"colour encoding '{encoding}' is not supported; expected one of {', '.join(sorted(_COLOR))}")
     channels, code = _COLOR[encoding]
-    rows = _rows(width, height, step, channels, data)
+    rows = pixel_rows(width, height, step, channels, data)
     image = rows.reshape(height, width) if channels == 1 else rows.reshape(height, width, channels)
     image = np.ascontiguousarray(image)
     return image.copy() if code is None else np.asarray(cv2.cvtColor(image, code), np.uint8)
@@ -73,7 +73,7 @@ def depth_from_raw(
     if encoding not in DEPTH_ENCODINGS:
         raise InputError(f"depth encoding '{encoding}' is not metric; expected 16UC1 or 32FC1")
     kind = np.dtype("f4" if encoding == "32FC1" else "u2").newbyteorder(">" if big_endian else "<")
-    rows = np.ascontiguousarray(_rows(width, height, step, kind.itemsize, data))
+    rows = np.ascontiguousarray(pixel_rows(width, height, step, kind.itemsize, data))
     return to_millimetres(rows.view(kind))
 
 
@@ -108,10 +108,14 @@ def to_millimetres(depth: NDArray[np.uint16] | NDArray[np.float32]) -> NDArray[n
         return np.where((mm >= 1) & (mm <= np.iinfo(np.uint16).max), mm, 0).astype(np.uint16)
 
 
-def _rows(
+def pixel_rows(
     width: int, height: int, step: int, bytes_per_pixel: int, data: NDArray[np.uint8] | bytes
 ) -> NDArray[np.uint8]:
-    """Return the height × (width · bytes_per_pixel) bytes of the pixels without the padding of the rows."""
+    """Return the height × (width · bytes_per_pixel) bytes of the pixels without the padding of the rows.
+
+    Raises:
+        DamagedImageError: fewer bytes than the size asks for.
+    """
     raw = np.frombuffer(bytes(data), np.uint8)
     used = width * bytes_per_pixel
     step = step or used

@@ -1,0 +1,1 @@
+"""Messages ↔ arrays, both ways, and nothing else: one module for each kind of message."""
