@@ -15,7 +15,8 @@ from any3dis_ros.scene.mapping import MapCloud
 
 log = logging.getLogger(__name__)
 
-_GREY = 128
+GREY = 128
+"""Each channel of a cloud without colours."""
 
 
 def read_cloud(path: Path, max_points: int) -> MapCloud:
@@ -70,7 +71,7 @@ def read_cloud(path: Path, max_points: int) -> MapCloud:
 def _colors(values: Any, count: int) -> NDArray[np.uint8]:
     colors = np.asarray(values, np.float64)
     if colors.shape != (count, 3):
-        return np.full((count, 3), _GREY, np.uint8)
+        return np.full((count, 3), GREY, np.uint8)
     return np.rint(np.clip(np.nan_to_num(colors), 0, 1) * 255).astype(np.uint8)
 
 
