@@ -69,6 +69,11 @@ class Collector:
         self._example: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
 
+    @property
+    def frames(self) -> list[Frame]:
+        """The keyframes collected so far, oldest first (a copy)."""
+        return self._buffer.frames
+
     def wants_next(self) -> bool:
         """Return whether the next frame is to be decoded; one that is not is counted as seen."""
         if self._buffer.wants_next():

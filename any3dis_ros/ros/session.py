@@ -1,0 +1,180 @@
+"""One segmentation at a time: from a snapshot of the keyframes to instances, with progress and cancellation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.config import Config
+from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.objects.instances import Instances
+from any3dis_ros.pipeline import segment
+from any3dis_ros.progress import Progress
+from any3dis_ros.scene.frames import Frame
+from any3dis_ros.scene.mapping import MapCloud, Mapper, Scene, voxel_size
+from any3dis_ros.tracking.base import MaskTracker
+from any3dis_ros.tracking.engines import make_tracker
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        region: 2×3 float64, lower and upper corner in metres, map frame; None = the whole map.
+        min_score: instances below it are left out of the result.
+        engine: instead of the configured one, empty = that.
+    """
+
+    region: NDArray[np.float64] | None = None
+    min_score: float = 0.0
+    engine: str = ""
+
+
+class Busy(InputError):  # noqa: N818 - a refusal with its reason
+    """A segmentation is under way already."""
+
+
+class Segmenter:
+    """Runs segmentations, one at a time, and keeps what the next one can use again: engines and the fused map.
+
+    Args:
+        config: all parameters; may be replaced between runs.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._running = threading.Lock()
+        self._cancelled = threading.Event()
+        self._trackers: dict[object, MaskTracker] = {}
+        self._map = LiveMap()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a segmentation is under way."""
+        return self._running.locked()
+
+    def cancel(self) -> None:
+        """Let the segmentation that is under way end at its next step."""
+        self._cancelled.set()
+
+    def run(self, frames: Sequence[Frame], given: MapCloud | None, request: Request, progress: Progress) -> Instances:
+        """Segment; blocks until the end.
+
+        Args:
+            frames: a snapshot of the keyframes.
+            given: the map where it comes from outside, None = fused from the keyframes.
+            request: region, least score, engine.
+            progress: told between steps; may raise Cancelled.
+
+        Raises:
+            Busy: another run is under way.
+            InputError: nothing to segment, or what the pipeline refuses.
+            Cancelled: by `cancel` or `progress`.
+        """
+        if not self._running.acquire(blocking=False):
+            raise Busy("a segmentation is under way; wait for its result or cancel it")
+        try:
+            self._cancelled.clear()
+
+            def told(stage: str, done: int, total: int, instances: int = 0) -> None:
+                if self._cancelled.is_set():
+                    raise Cancelled(f"cancelled in stage '{stage}'")
+                progress(stage, done, total, instances)
+
+            return self._run(frames, given, request, told)
+        finally:
+            self._running.release()
+
+    def forget_map(self) -> None:
+        """Drop the fused map, as after a reset."""
+        self._map = LiveMap()
+
+    def _run(self, frames: Sequence[Frame], given: MapCloud | None, request: Request, progress: Progress) -> Instances:
+        if not frames:
+            raise InputError("there is no keyframe yet; see /diagnostics for what arrives and what is left out")
+        config = self.config
+        progress("engine", 0, 1)
+        tracker = self._tracker(request.engine or config.tracker.engine, config)
+        progress("engine", 1, 1)
+        cloud = given if given is not None else self._map.update(frames, config, progress)
+        if request.region is not None:
+            cloud = cropped(cloud, request.region)
+        return at_least(segment(Scene(frames, cloud), tracker, config, progress), request.min_score)
+
+    def _tracker(self, engine: str, config: Config) -> MaskTracker:
+        """Return the engine, loaded once for each of its configurations; of two, the older one is let go."""
+        wanted = replace(config.tracker, engine=engine)
+        if wanted not in self._trackers:
+            while len(self._trackers) > 1:
+                del self._trackers[next(iter(self._trackers))]
+            self._trackers[wanted] = make_tracker(wanted)
+        return self._trackers[wanted]
+
+
+class LiveMap:
+    """A map that is fused on as keyframes come, and anew only where its past has changed."""
+
+    def __init__(self) -> None:
+        self._mapper: Mapper | None = None
+        self._basis: tuple[object, float] | None = None
+        self._fused: list[Frame] = []
+
+    def update(self, frames: Sequence[Frame], config: Config, progress: Progress) -> MapCloud:
+        """Return the map of these keyframes, the same as :func:`~any3dis_ros.scene.mapping.fuse` gives.
+
+        It is begun again where the voxel size has changed (the automatic one follows the median depth) or where
+        keyframes that were fused are gone (the buffer was thinned).
+        """
+        basis = (config.map, voxel_size(frames, config.map))
+        kept = len(self._fused)
+        same = kept <= len(frames) and all(a is b for a, b in zip(self._fused, frames, strict=False))
+        if self._mapper is None or basis != self._basis or not same:
+            self._mapper, self._basis, self._fused = Mapper(config.map, basis[1]), basis, []
+        for i in range(len(self._fused), len(frames)):
+            progress("map", i, len(frames))
+            self._mapper.add(frames[i])
+            self._fused.append(frames[i])
+        progress("map", len(frames), len(frames))
+        return self._mapper.cloud()
+
+
+def cropped(cloud: MapCloud, region: NDArray[np.float64]) -> MapCloud:
+    """Return the part of a map inside an axis-aligned region (2×3, metres, map frame).
+
+    Raises:
+        InputError: corners that are no region, or one without a map point.
+    """
+    low, high = np.asarray(region, np.float64)
+    if not (np.isfinite(region).all() and (low < high).all()):
+        raise InputError(
+            f"region {low.tolist()} to {high.tolist()} is none; expected a lower corner below an upper one"
+        )
+    inside = ((cloud.points >= low) & (cloud.points <= high)).all(1)
+    if not inside.any():
+        extent = f"{np.round(cloud.points.min(0), 2).tolist()} to {np.round(cloud.points.max(0), 2).tolist()}"
+        raise InputError(f"no map point lies in the region {low.tolist()} to {high.tolist()}; the map spans {extent} m")
+    edges = None
+    if cloud.edges is not None:
+        number = np.cumsum(inside) - 1
+        kept = inside[cloud.edges].all(1)
+        edges = number[cloud.edges[kept]].astype(np.int32)
+    normals = None if cloud.normals is None else cloud.normals[inside]
+    return MapCloud(cloud.points[inside], cloud.colors[inside], normals, edges)
+
+
+def at_least(instances: Instances, min_score: float) -> Instances:
+    """Return the instances of at least this score; points of the others get label 0, ids stay as they are."""
+    count = int((instances.scores >= min_score).sum())
+    return replace(
+        instances,
+        proposals=instances.proposals[:count],
+        scores=instances.scores[:count],
+        labels=np.where(instances.labels <= count, instances.labels, 0).astype(np.int32),
+        best_views=instances.best_views[:count],
+        masks=instances.masks[:count],
+    )
