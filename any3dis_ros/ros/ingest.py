@@ -188,7 +188,7 @@ class Ingest:
             except PoseOnItsWay as error:
                 if time.monotonic() > deadline:
                     reason = f"not within {self._pose_timeout_s:g} s"
-                    raise TransformError(reason, f"{error} (tf.timeout_s)") from error
+                    raise TransformError(reason, f"{error} (tf_timeout_s)") from error
             with self._changed:
                 if self._changed.wait_for(lambda: self._stopped or generation != self._generation, _POLL_S):
                     return None
