@@ -93,7 +93,8 @@ def main(namespace: str) -> None:
     executor = MultiThreadedExecutor(2)
     executor.add_node(node)
     try:
-        executor.spin()
+        while rclpy.ok():  # spin() has slept through SIGTERM, once in some ten times
+            executor.spin_once(timeout_sec=0.5)
     except (KeyboardInterrupt, ExternalShutdownException):
         rclpy.try_shutdown()
 
