@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 import pytest
+from boxes import PerfectTracker
 from installed import rclpy_or_skip
 
 
@@ -48,3 +50,51 @@ def wire(monkeypatch):
     wire = Wire(rclpy, 101 + os.getpid() % 100)
     yield wire
     wire.close()
+
+
+@pytest.fixture
+def start(wire, monkeypatch, two_boxes):
+    """Start a node with given parameters, whose engine knows the boxes, spun by threads of its own."""
+    from rclpy.executors import MultiThreadedExecutor
+    from rclpy.parameter import Parameter
+
+    from any3dis_ros.ros import session
+    from any3dis_ros.ros.node import THREADS, Any3disNode
+
+    monkeypatch.setattr(session, "make_tracker", lambda _: PerfectTracker(two_boxes[1]))
+    started = []
+
+    def run(**more):
+        given = {"keyframes.stride": 1, "map.voxel_size_m": 0.03, **more}
+        overrides = [Parameter(name.replace("__", "."), value=value) for name, value in given.items()]
+        node = Any3disNode(context=wire.context, parameter_overrides=overrides)
+        executor = MultiThreadedExecutor(THREADS, context=wire.context)
+        executor.add_node(node)
+        thread = threading.Thread(target=executor.spin)
+        thread.start()
+        started.append((node, executor, thread))
+        return node
+
+    yield run
+    for node, executor, thread in started:
+        node.close()
+        executor.shutdown()
+        thread.join(20)
+        assert not thread.is_alive()
+        node.destroy_node()
+
+
+@pytest.fixture
+def robot(wire):
+    from node_robot import Robot
+
+    return Robot(wire)
+
+
+@pytest.fixture
+def asker(robot):
+    from node_robot import Asker
+
+    asker = Asker(robot)
+    yield asker
+    asker.client.destroy()

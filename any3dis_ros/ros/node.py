@@ -1,0 +1,197 @@
+"""any3dis_node: a lifecycle node that makes keyframes of live topics and segments them when it is asked to.
+
+Wiring only: what comes in is `inputs`, what goes out `outputs`, what it is asked for `services`; the segmentation is
+the pipeline's.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from any3dis_ros.errors import InputError
+from any3dis_ros.interrupts import uninterrupted
+from any3dis_ros.msg import Instance3DArray
+from any3dis_ros.progress import Progress
+from any3dis_ros.ros import packages
+from any3dis_ros.ros.inputs import Inputs
+from any3dis_ros.ros.outputs import Outputs
+from any3dis_ros.ros.parameters import configuration, declare, node_configuration, refusal
+from any3dis_ros.ros.services import Services
+from any3dis_ros.ros.session import Request, Segmenter
+
+log = logging.getLogger(__name__)
+
+THREADS = 6  # a run, a trigger's refusal, images, transforms, a lifecycle transition that waits, and one to spare
+
+_INACTIVE = "the node is not active (ros2 lifecycle set <node> configure, then activate)"
+
+
+class Any3disNode(LifecycleNode):
+    """The node; `options` are those of rclpy's Node.
+
+    Raises:
+        InputError: a parameter that was given is not allowed.
+    """
+
+    def __init__(self, name: str = "any3dis", **options: Any) -> None:
+        super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
+        self._inputs: Inputs | None = None
+        self._logs = RosLog(self.get_logger())
+        logging.getLogger("any3dis_ros").addHandler(self._logs)
+        logging.getLogger("any3dis_ros").setLevel(logging.INFO)
+        try:
+            declare(self)
+        except InputError:
+            self.close()
+            raise
+        self.add_on_set_parameters_callback(self._on_parameters)
+        self._segmenter = Segmenter(configuration(self))
+        self._outputs = Outputs(self)
+        self._requests = Services(self, self._segment, self._reset)
+        self._requests.refusal = _INACTIVE
+        for package, origin in packages.which().items():
+            log.info("%s: %s", package, origin)
+        if node_configuration(self).autostart:
+            self.trigger_configure()
+            self.trigger_activate()
+
+    def set_parameters_atomically(self, parameter_list: list[Any]) -> SetParametersResult:
+        """Set parameters; refused in our words, as rclpy's range check would come first with its own."""
+        answer = self._on_parameters(parameter_list)
+        return super().set_parameters_atomically(parameter_list) if answer.successful else answer
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to transforms and make ready for keyframes."""
+        self._inputs = Inputs(self, node_configuration(self), configuration(self))
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let images in, and requests."""
+        if self._inputs is not None:
+            self._inputs.subscribe()
+        self._requests.refusal = ""
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let nothing in; what runs is cancelled, keyframes stay."""
+        self._requests.stop(_INACTIVE)
+        if self._inputs is not None:
+            self._inputs.unsubscribe()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget keyframes, map and transforms."""
+        self._release()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """The same from any state; what runs is cancelled."""
+        self._requests.stop("the node is shut down; start it again")
+        self._release()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to the start after a transition that failed."""
+        self._requests.stop(_INACTIVE)
+        self._release()
+        return super().on_error(state)
+
+    def close(self) -> None:
+        """End what runs and every thread; the node can be destroyed then."""
+        if hasattr(self, "_requests"):
+            self._requests.stop("the node shuts down")
+            self._release()
+            self._requests.destroy()
+        logging.getLogger("any3dis_ros").removeHandler(self._logs)
+
+    @property
+    def inputs(self) -> Inputs | None:
+        """What comes in, None while the node is not configured."""
+        return self._inputs
+
+    def _release(self) -> None:
+        if self._inputs is not None:
+            self._inputs.close()
+            self._inputs = None
+        self._segmenter.forget_map()
+
+    def _segment(self, request: Request, progress: Progress) -> tuple[Instance3DArray, Mapping[str, Any]]:
+        """Segment the keyframes so far and publish; images keep coming in the meantime."""
+        inputs = self._inputs
+        if inputs is None:
+            raise InputError(_INACTIVE)
+        if not self._segmenter.busy:
+            self._segmenter.config = configuration(self)
+        frames = inputs.ingest.frames()
+        found = self._segmenter.run(frames, None, request, progress)
+        objects = self._outputs.publish(found, frames, inputs.camera_frame, node_configuration(self))
+        return objects, found.statistics
+
+    def _reset(self) -> None:
+        if self._inputs is not None:
+            self._inputs.ingest.clear()
+        self._segmenter.forget_map()
+        self._outputs.clear(node_configuration(self))
+
+    def _on_parameters(self, changes: Sequence[Any]) -> SetParametersResult:
+        reason = refusal(changes, configured=self._inputs is not None)
+        return SetParametersResult(successful=not reason, reason=reason)
+
+
+class RosLog(logging.Handler):
+    """Hands on what our modules log to a logger of ROS, and thereby to /rosout."""
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; each severity has a line of its own, as rclpy knows callers by their lines."""
+        message = self.format(record)
+        if record.levelno >= logging.ERROR:
+            self._logger.error(message)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(message)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(message)
+        else:
+            self._logger.debug(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until it is asked to end; return the exit status."""
+    node: Any3disNode | None = None
+    executor: MultiThreadedExecutor | None = None
+    try:
+        rclpy.init(args=arguments)
+        node = Any3disNode()
+        executor = MultiThreadedExecutor(num_threads=THREADS)
+        executor.add_node(node)
+        executor.spin()
+    except InputError as error:
+        print(f"any3dis_node: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        with uninterrupted():
+            if node is not None:
+                node.close()
+            if executor is not None:
+                executor.shutdown()
+            if node is not None:
+                node.destroy_node()
+            rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
