@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from installed import rclpy_or_skip
+
+rclpy_or_skip()
+pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
+
+from node_robot import Asker, Robot  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
+
+
+@pytest.fixture
+def process(wire, tmp_path):
+    """Start any3dis_node as a process of its own in the domain of the wire; it is gone at the end."""
+    started = []
+
+    def run(*parameters):
+        arguments = [word for p in ("keyframes.stride:=1", "map.voxel_size_m:=0.03", *parameters) for word in ("-p", p)]
+        environment = {**os.environ, "ROS_DOMAIN_ID": str(wire.context.get_domain_id()), "ROS_LOG_DIR": str(tmp_path)}
+        command = [sys.executable, "-m", "any3dis_ros.ros.node", "--ros-args", *arguments]
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield run
+    for one in started:
+        if one.poll() is None:
+            one.kill()
+        one.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it_cleanly_idle_and_busy(wire, process, two_boxes, number):
+    robot = Robot(wire)
+    for busy in (False, True):
+        node = process()
+        assert "no keyframe yet" in robot.ask(Trigger, "/any3dis/trigger").message
+        if busy:
+            robot.wait_for_ears()
+            robot.drive(two_boxes[0], (20 + number) * 10**9)
+            asker = Asker(robot)
+            while not asker.feedback:  # until the first keyframe has come
+                asker.send()
+                wire.executor.spin_once(0.05)
+            wire.until(lambda heard=asker.feedback: any(f.stage == "superpoints" for f in heard), "the run")
+            asker.client.destroy()
+        node.send_signal(number)
+        _, errors = node.communicate(timeout=20)
+        assert node.returncode == 0, errors
+        assert ("stopped in stage" in errors) == busy
+        assert "Traceback" not in errors
+        assert "terminate called" not in errors
+
+
+def test_a_bad_parameter_ends_it_with_one_sentence(process):
+    node = process("merging.duplicate_iou:=7.0")
+    _, errors = node.communicate(timeout=20)
+    assert node.returncode == 2
+    assert "any3dis_node: parameter 'merging.duplicate_iou' is 7.0; expected 0.0 to 1.0\n" in errors
+    assert "Traceback" not in errors
