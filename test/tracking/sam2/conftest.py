@@ -7,8 +7,12 @@ from sam2_scene import CONFIG
 
 pytest.importorskip("sam2", reason="SAM 2 is not installed")
 
+import torch
+
 from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 from benchmarks.official_sam2 import official_predictor, random_checkpoint
+
+torch.set_num_threads(1)  # threads that wait for one another stall where other processes want the cores
 
 
 @pytest.fixture(scope="session")
