@@ -238,7 +238,7 @@ class NodeConfig(Section):
     depth_transport: str = param("raw", "how depth/image is published", choices=("raw", "compressedDepth"))
     sensor_reliability: str = param(
         "auto",
-        "auto = as the publishers offer; best_effort loses most images at 30 Hz, reliable needs reliable publishers",
+        "auto = as the publishers offer; best_effort loses most images at 30 Hz, reliable hears reliable ones alone",
         choices=("auto", "reliable", "best_effort"),
     )
     tf_timeout_s: float = param(1.0, "seconds to wait for the pose of an image", low=0.0, high=10.0)

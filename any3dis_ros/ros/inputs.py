@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.duration import Duration
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -21,6 +20,7 @@ from any3dis_ros.ros import packages
 from any3dis_ros.ros.conversions.images import camera_pair
 from any3dis_ros.ros.conversions.transforms import nanoseconds, transform_matrix
 from any3dis_ros.ros.ingest import Ingest, Pair, PoseOnItsWay
+from any3dis_ros.ros.subscription import ImageSubscription
 from any3dis_ros.scene.frames import Camera
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Inputs:
         self._poses = Poses(self._buffer, settings)
         self.decode = Decoder(config.input.max_width_px)
         self.ingest = Ingest(config.keyframes, self._poses, self.decode, settings.tf_timeout_s, settings.queue_size)
-        self._subscribers: list[Any] = []
+        self._subscriptions: list[ImageSubscription] = []
         self._synchronizer: Any = None
         self._latest_ns = 0
 
@@ -58,33 +58,30 @@ class Inputs:
 
     def subscribe(self) -> None:
         """Let messages in."""
-        options = {
-            "qos_profile": sensor_quality(self._settings.sensor_reliability),
-            "callback_group": MutuallyExclusiveCallbackGroup(),  # one after the other: the order of stamps counts
-        }
+        group = MutuallyExclusiveCallbackGroup()  # one after the other: the order of stamps counts
         color, self.decode.color_topic = self._topic("rgb/image", self._settings.color_transport)
         depth, self.decode.depth_topic = self._topic("depth/image", self._settings.depth_transport)
         self.decode.info_topic = self._node.resolve_topic_name("rgb/camera_info")
         self._latest_ns = 0
-        self._subscribers = [
-            packages.Subscriber(self._node, kind, topic, **options)
-            for kind, topic in (
-                (color, self.decode.color_topic),
-                (depth, self.decode.depth_topic),
-                (CameraInfo, self.decode.info_topic),
-            )
-        ]
-        self._subscribers[0].registerCallback(self._watch_time)  # before the synchroniser, which a jump would freeze
+        topics = (
+            (color, self.decode.color_topic),
+            (depth, self.decode.depth_topic),
+            (CameraInfo, self.decode.info_topic),
+        )
+        reliability = self._settings.sensor_reliability
+        self._subscriptions = [ImageSubscription(self._node, *topic, reliability, group) for topic in topics]
+        filters = [subscription.filter for subscription in self._subscriptions]
+        filters[0].registerCallback(self._watch_time)  # before the synchroniser, which a jump would freeze
         self._synchronizer = packages.ApproximateTimeSynchronizer(
-            self._subscribers, self._settings.sync_queue_size, self._config.input.sync_max_interval_s
+            filters, self._settings.sync_queue_size, self._config.input.sync_max_interval_s
         )
         self._synchronizer.registerCallback(self._offer)
 
     def unsubscribe(self) -> None:
         """Let no more messages in; what came in is dealt with."""
-        for subscriber in self._subscribers:
-            self._node.destroy_subscription(subscriber.sub)
-        self._subscribers = []
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._subscriptions = []
 
     def close(self) -> None:
         """End subscriptions and worker."""
@@ -199,10 +196,3 @@ class Decoder:
             )
             self._basis = basis
         return self._cameras.decode(color, depth, np.eye(4))
-
-
-def sensor_quality(reliability: str) -> QoSProfile:
-    """Return the quality of service of a subscription to images."""
-    policies = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
-    best = getattr(ReliabilityPolicy, "BEST_AVAILABLE", ReliabilityPolicy.BEST_EFFORT)  # Humble has none
-    return QoSProfile(depth=10, reliability=policies.get(reliability, best))

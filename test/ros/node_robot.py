@@ -22,11 +22,11 @@ MANY = QoSProfile(depth=50)  # reliable
 class Robot:
     """Publishes on the topics of one camera; stamps are those of the frames, ten seconds later."""
 
-    def __init__(self, wire) -> None:
+    def __init__(self, wire, quality=MANY) -> None:
         self.wire = wire
         self.node = wire.node("robot")
-        self.color = self.node.create_publisher(Image, "rgb/image", MANY)
-        self.depth = self.node.create_publisher(Image, "depth/image", MANY)
+        self.color = self.node.create_publisher(Image, "rgb/image", quality)
+        self.depth = self.node.create_publisher(Image, "depth/image", quality)
         self.info = self.node.create_publisher(CameraInfo, "rgb/camera_info", MANY)
         self.tf = self.node.create_publisher(TFMessage, "/tf", MANY)
 

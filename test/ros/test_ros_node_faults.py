@@ -8,7 +8,8 @@ from installed import rclpy_or_skip
 rclpy_or_skip()
 pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
 
-from node_robot import START_NS, driven, keyframes  # noqa: E402
+from node_robot import START_NS, Robot, driven, keyframes  # noqa: E402
+from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
 S = 10**9
@@ -100,7 +101,52 @@ def test_where_time_jumps_back_everything_starts_anew_and_is_told_once(wire, sta
         robot.say_pose(frame, early)
     for frame in frames[1:]:
         robot.show(frame, early)
-    wire.until(lambda: keyframes(node) == 8, "keyframes of the second time")
-    assert [f.stamp_ns for f in node.inputs.ingest.frames()] == [early + f.stamp_ns for f in frames]
+    expected = [early + f.stamp_ns for f in frames]
+
+    def stamps():
+        return [f.stamp_ns for f in node.inputs.ingest.frames()]
+
+    wire.until(lambda: stamps()[-1:] == expected[-1:], "keyframes of the second time")
+    assert stamps()[-7:] == expected[1:]  # depth of the first may have come before its colour, which told of the jump
+    assert set(stamps()) <= set(expected)
     assert sum("fell back from 10.700 s to 2.000 s" in r.getMessage() for r in caplog.records) == 1
     works(robot)
+
+
+BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.mark.parametrize("first", ["node", "camera"])
+def test_a_camera_of_best_effort_is_heard_whichever_starts_first(wire, start, two_boxes, first, caplog):
+    if first == "node":
+        node, robot = start(), Robot(wire, BEST_EFFORT)
+    else:
+        robot = Robot(wire, BEST_EFFORT)
+        node = start()
+    driven(node, robot, two_boxes[0])
+    said = [r.getMessage() for r in caplog.records if "offers best effort only" in r.getMessage()]
+    assert len(said) == 2
+    assert {"/rgb/image", "/depth/image"} == {word for line in said for word in line.split() if "/image" in word}
+    works(robot)
+
+
+def test_a_camera_of_best_effort_is_named_where_reliable_is_demanded(wire, start, caplog):
+    start(sensor_reliability="reliable")
+    Robot(wire, BEST_EFFORT)
+    wire.until(
+        lambda: "a publisher of /rgb/image is not heard: its RELIABILITY does not match" in caplog.text, "the warning"
+    )
+    assert "sensor_reliability" in caplog.text
+
+
+def test_a_camera_that_starts_again_is_heard_again(wire, start, robot, two_boxes):
+    node, frames = start(), two_boxes[0]
+    driven(node, robot, frames)
+    wire.executor.remove_node(robot.node)
+    robot.node.destroy_node()
+    wire.nodes.remove(robot.node)
+    again = Robot(wire)
+    wire.until(lambda: node.count_publishers("/rgb/image") == 1, "the first camera to be gone")
+    again.wait_for_ears()
+    again.drive(frames, START_NS + S)
+    wire.until(lambda: keyframes(node) == 16, "keyframes of the second camera")

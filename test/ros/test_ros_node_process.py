@@ -50,7 +50,7 @@ def test_signals_end_it_cleanly_idle_and_busy(wire, process, two_boxes, number):
             wire.until(lambda heard=asker.feedback: any(f.stage == "superpoints" for f in heard), "the run")
             asker.client.destroy()
         node.send_signal(number)
-        _, errors = node.communicate(timeout=20)
+        _, errors = node.communicate(timeout=60)
         assert node.returncode == 0, errors
         assert ("stopped in stage" in errors) == busy
         assert "Traceback" not in errors
@@ -59,7 +59,7 @@ def test_signals_end_it_cleanly_idle_and_busy(wire, process, two_boxes, number):
 
 def test_a_bad_parameter_ends_it_with_one_sentence(process):
     node = process("merging.duplicate_iou:=7.0")
-    _, errors = node.communicate(timeout=20)
+    _, errors = node.communicate(timeout=60)
     assert node.returncode == 2
     assert "any3dis_node: parameter 'merging.duplicate_iou' is 7.0; expected 0.0 to 1.0\n" in errors
     assert "Traceback" not in errors
