@@ -191,7 +191,7 @@ def _clock(work: Work) -> float:
 
 
 def _machine(device: str) -> str:
-    threads = f"{torch.get_num_threads()} thread(s) of {platform.machine()}"
+    threads = f"{torch.get_num_threads()} thread{'s'[: torch.get_num_threads() - 1]} of {platform.machine()}"
     return torch.cuda.get_device_name() if device == "cuda" else threads
 
 
