@@ -27,6 +27,8 @@ from any3dis_ros.ros import session  # noqa: E402
 from any3dis_ros.ros.parameters import configuration  # noqa: E402
 from any3dis_ros.scene.mapping import Scene, fuse  # noqa: E402
 
+pytestmark = pytest.mark.dds
+
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 

@@ -12,6 +12,8 @@ from node_robot import START_NS, Robot, driven, keyframes  # noqa: E402
 from rclpy.qos import QoSProfile, ReliabilityPolicy  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+pytestmark = pytest.mark.dds
+
 S = 10**9
 
 

@@ -14,6 +14,8 @@ pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", ex
 from node_robot import Asker, Robot  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+pytestmark = pytest.mark.dds
+
 
 @pytest.fixture
 def process(wire, tmp_path):

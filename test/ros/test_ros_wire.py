@@ -19,6 +19,8 @@ from tf2_msgs.msg import TFMessage  # noqa: E402
 
 from any3dis_ros.ros.conversions.transforms import header, stamp_message, transform_matrix  # noqa: E402
 
+pytestmark = pytest.mark.dds
+
 S, MS = 10**9, 10**6
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
