@@ -24,6 +24,8 @@ from any3dis_ros.action import Segment
 from any3dis_ros.msg import Instance3DArray
 from any3dis_ros.srv import GetInstance
 
+pytestmark = pytest.mark.dds
+
 TIMEOUT = 30.0  # seconds; discovery alone has taken 3
 DOMAIN = 1 + os.getpid() % 100  # 0 is a robot's; ports of domains above 101 may be taken by Linux
 ROOT = Path(__file__).resolve().parents[1]
