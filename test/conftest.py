@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 from boxes import BOXES, looking_at, render_boxes
@@ -11,6 +13,12 @@ from any3dis_ros.scene.frames import Camera
 
 settings.register_profile("shared machine", deadline=None)  # numba compiles within the first example
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(autouse=True)
+def fresh_log_level():
+    """The command line sets the package's level, as `--quiet` asks: for its process, not for the tests after it."""
+    logging.getLogger("any3dis_ros").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

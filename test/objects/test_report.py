@@ -149,7 +149,7 @@ def test_stages_parameters_and_statistics(rendered, page):
     changed = re.findall(r'<div class="changed".*?</div>', rendered)
     assert len(changed) == 1
     assert "merging.duplicate_iou" in changed[0]
-    assert "<dd>0.7<small>default 0.5" in changed[0]
+    assert f"<dd>0.7<small>default {Config().merging.duplicate_iou:g}" in changed[0]
 
 
 def test_nothing_found_and_nothing_given():
