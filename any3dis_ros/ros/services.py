@@ -23,7 +23,7 @@ from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.msg import Instance3DArray
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.ros.feedback import Feedback
-from any3dis_ros.ros.session import Request
+from any3dis_ros.ros.session import UNDER_WAY, Request
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Services:
         """Return why a request cannot be served now."""
         if self.refusal:
             return self.refusal
-        return "a segmentation is under way; wait for its result or cancel it" if self._running else ""
+        return UNDER_WAY if self._running else ""
 
     def _on_goal_request(self, _: Any) -> GoalResponse:
         if reason := self._no():

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import Config
-from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.pipeline import segment
 from any3dis_ros.progress import Progress
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.scene.mapping import MapCloud, Mapper, Scene, voxel_size
+from any3dis_ros.scene.mapping import LiveMap, MapCloud, Scene
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.engines import make_tracker
 
@@ -35,6 +35,9 @@ class Request:
     engine: str = ""
 
 
+UNDER_WAY = "a segmentation is under way; wait for its result or cancel it"
+
+
 class Busy(InputError):  # noqa: N818 - a refusal with its reason
     """A segmentation is under way already."""
 
@@ -49,7 +52,6 @@ class Segmenter:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._running = threading.Lock()
-        self._cancelled = threading.Event()
         self._trackers: dict[object, MaskTracker] = {}
         self._map = LiveMap()
 
@@ -57,10 +59,6 @@ class Segmenter:
     def busy(self) -> bool:
         """Whether a segmentation is under way."""
         return self._running.locked()
-
-    def cancel(self) -> None:
-        """Let the segmentation that is under way end at its next step."""
-        self._cancelled.set()
 
     def run(self, frames: Sequence[Frame], given: MapCloud | None, request: Request, progress: Progress) -> Instances:
         """Segment; blocks until the end.
@@ -74,19 +72,12 @@ class Segmenter:
         Raises:
             Busy: another run is under way.
             InputError: nothing to segment, or what the pipeline refuses.
-            Cancelled: by `cancel` or `progress`.
+            Cancelled: by `progress`.
         """
         if not self._running.acquire(blocking=False):
-            raise Busy("a segmentation is under way; wait for its result or cancel it")
+            raise Busy(UNDER_WAY)
         try:
-            self._cancelled.clear()
-
-            def told(stage: str, done: int, total: int, instances: int = 0) -> None:
-                if self._cancelled.is_set():
-                    raise Cancelled(f"cancelled in stage '{stage}'")
-                progress(stage, done, total, instances)
-
-            return self._run(frames, given, request, told)
+            return self._run(frames, given, request, progress)
         finally:
             self._running.release()
 
@@ -101,7 +92,7 @@ class Segmenter:
         progress("engine", 0, 1)
         tracker = self._tracker(request.engine or config.tracker.engine, config)
         progress("engine", 1, 1)
-        cloud = given if given is not None else self._map.update(frames, config, progress)
+        cloud = given if given is not None else self._map.update(frames, config.map, progress)
         if request.region is not None:
             cloud = cropped(cloud, request.region)
         return at_least(segment(Scene(frames, cloud), tracker, config, progress), request.min_score)
@@ -114,33 +105,6 @@ class Segmenter:
                 del self._trackers[next(iter(self._trackers))]
             self._trackers[wanted] = make_tracker(wanted)
         return self._trackers[wanted]
-
-
-class LiveMap:
-    """A map that is fused on as keyframes come, and anew only where its past has changed."""
-
-    def __init__(self) -> None:
-        self._mapper: Mapper | None = None
-        self._basis: tuple[object, float] | None = None
-        self._fused: list[Frame] = []
-
-    def update(self, frames: Sequence[Frame], config: Config, progress: Progress) -> MapCloud:
-        """Return the map of these keyframes, the same as :func:`~any3dis_ros.scene.mapping.fuse` gives.
-
-        It is begun again where the voxel size has changed (the automatic one follows the median depth) or where
-        keyframes that were fused are gone (the buffer was thinned).
-        """
-        basis = (config.map, voxel_size(frames, config.map))
-        kept = len(self._fused)
-        same = kept <= len(frames) and all(a is b for a, b in zip(self._fused, frames, strict=False))
-        if self._mapper is None or basis != self._basis or not same:
-            self._mapper, self._basis, self._fused = Mapper(config.map, basis[1]), basis, []
-        for i in range(len(self._fused), len(frames)):
-            progress("map", i, len(frames))
-            self._mapper.add(frames[i])
-            self._fused.append(frames[i])
-        progress("map", len(frames), len(frames))
-        return self._mapper.cloud()
 
 
 def cropped(cloud: MapCloud, region: NDArray[np.float64]) -> MapCloud:

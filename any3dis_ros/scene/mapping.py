@@ -136,18 +136,39 @@ class Mapper:
         return MapCloud(points.astype(np.float32), colors.astype(np.uint8))
 
 
-def fuse(frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:
-    """Fuse keyframes into a map cloud.
+class LiveMap:
+    """A map that is fused on as keyframes come, and anew only where its past has changed."""
 
-    Raises:
-        InputError: no usable depth, no surface, or more points than `max_points`.
-    """
-    mapper = Mapper(config, voxel_size(frames, config))
-    for i, frame in enumerate(frames):
-        progress("map", i, len(frames))
-        mapper.add(frame)
-    progress("map", len(frames), len(frames))
-    return mapper.cloud()
+    def __init__(self) -> None:
+        self._mapper: Mapper | None = None
+        self._basis: tuple[MapConfig, float] | None = None
+        self._fused: list[Frame] = []
+
+    def update(self, frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:
+        """Return the map of these keyframes, the same whether they came at once or one by one.
+
+        It is begun again where the configuration or the voxel size has changed (the automatic one follows the median
+        depth), or where keyframes that were fused are gone (the buffer was thinned).
+
+        Raises:
+            InputError: no usable depth, no surface, or more points than `max_points`.
+        """
+        basis = (config, voxel_size(frames, config))
+        kept = len(self._fused)
+        same = kept <= len(frames) and all(a is b for a, b in zip(self._fused, frames, strict=False))
+        if self._mapper is None or basis != self._basis or not same:
+            self._mapper, self._basis, self._fused = Mapper(*basis), basis, []
+        for i in range(len(self._fused), len(frames)):
+            progress("map", i, len(frames))
+            self._mapper.add(frames[i])
+            self._fused.append(frames[i])
+        progress("map", len(frames), len(frames))
+        return self._mapper.cloud()
+
+
+def fuse(frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:
+    """Fuse keyframes into a map cloud (see :meth:`LiveMap.update`)."""
+    return LiveMap().update(frames, config, progress)
 
 
 def voxel_size(frames: Sequence[Frame], config: MapConfig) -> float:

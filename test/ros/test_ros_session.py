@@ -11,9 +11,9 @@ from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.pipeline import segment
 from any3dis_ros.progress import silent
 from any3dis_ros.ros import session as module
-from any3dis_ros.ros.session import Busy, LiveMap, Request, Segmenter, at_least, cropped
+from any3dis_ros.ros.session import Busy, Request, Segmenter, at_least, cropped
 from any3dis_ros.scene.frames import KeyframeBuffer
-from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
+from any3dis_ros.scene.mapping import LiveMap, MapCloud, Scene, fuse
 
 CONFIG = Config(map=MapConfig(voxel_size_m=0.03))
 
@@ -70,7 +70,7 @@ STAGES = ["engine", "map", "superpoints", "visibility", "features", "tracking, r
 def test_cancelled_at_any_stage_it_can_run_again(segmenter, two_boxes, stage):
     def watch(name, done, total, instances=0):
         if name == stage:
-            segmenter.cancel()
+            raise Cancelled(f"cancelled in stage '{name}'")
 
     with pytest.raises(Cancelled, match="cancelled in stage"):
         segmenter.run(two_boxes[0], None, Request(), watch)
@@ -145,7 +145,7 @@ def test_a_map_fused_on_is_the_map_fused_at_once(two_boxes, config):
     buffer = KeyframeBuffer(KeyframeConfig(stride=1, max_keyframes=5))  # thinned on the way
     for frame in frames:
         buffer.add(frame)
-        cloud = live.update(buffer.frames, config, lambda stage, done, total, n=0: added.append(done < total))
+        cloud = live.update(buffer.frames, config.map, lambda stage, done, total, n=0: added.append(done < total))
         expected = fuse(buffer.frames, config.map)
         np.testing.assert_array_equal(cloud.points, expected.points)
         np.testing.assert_array_equal(cloud.colors, expected.colors)
