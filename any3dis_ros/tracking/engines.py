@@ -7,7 +7,6 @@ import importlib.util
 from any3dis_ros.config import TrackerConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.tracking.base import MaskTracker
-from any3dis_ros.tracking.sam2 import checkpoints
 
 
 def make_tracker(config: TrackerConfig) -> MaskTracker:
@@ -35,7 +34,9 @@ def _sam2(config: TrackerConfig) -> MaskTracker:
             f"the SAM 2 engine needs {' and '.join(missing)}: pip install torch torchvision sam2 "
             "(or set tracker.engine to geometric)"
         )
-    checkpoint = checkpoints.resolve(config.checkpoint)
-    from any3dis_ros.tracking.sam2.engine import Sam2Tracker  # takes seconds, so only where it is asked for
+    from any3dis_ros.tracking.sam2.checkpoints import resolve
+
+    checkpoint = resolve(config.checkpoint)  # a wrong name is told before torch is loaded, which takes seconds
+    from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 
     return Sam2Tracker(checkpoint, config.sam2)

@@ -49,7 +49,7 @@ class Sam2Tracker:
         try:
             for size in sizes:
                 self._rehearse(size)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError) as error:
             if not is_shortage(error):
                 raise  # a session halves its batches by itself
 

@@ -34,7 +34,7 @@ class LogitMask:
         flat = np.ascontiguousarray(pixels, np.int32)
         try:
             return _sampled(self.logits, flat, self.frame_shape)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
+        except RuntimeError as error:
             if not is_shortage(error):
                 raise
         return _sampled(self.logits.cpu(), flat, self.frame_shape)  # masks in flight may have filled the device

@@ -45,7 +45,7 @@ class Frugal:
         """
         try:
             return step(batch)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError) as error:
             if not is_shortage(error):
                 raise
             reason = str(error).splitlines()[0] if str(error) else "out of memory"
