@@ -1,11 +1,11 @@
-"""The clock adds up what each stage took, and nothing else."""
+"""The clock adds up what each stage took, and nothing else; nested progress keeps to the outer stage."""
 
 from __future__ import annotations
 
 import pytest
 
 from any3dis_ros import progress
-from any3dis_ros.progress import Clock
+from any3dis_ros.progress import Clock, Nested
 
 
 @pytest.fixture
@@ -56,3 +56,20 @@ def test_a_stream_is_charged_for_making_its_items_and_not_for_their_use(clock):
 
 def test_none_is_an_item_like_any_other(clock):
     assert list(clock.timed("x", iter([None, 1, None]))) == [None, 1, None]
+
+
+def test_inside_a_step_the_last_report_is_repeated_and_between_stages_the_inner_one_is_passed_on():
+    told = []
+    outer = Nested(lambda *report: told.append(report))
+    outer.inner("features", 0, 2)
+    outer("tracking", 3, 8, 5)
+    outer.inner("following", 1, 4)
+    outer("tracking", 8, 8, 9)
+    outer.inner("prompting", 2, 4)
+    assert told == [
+        ("features", 0, 2, 0),
+        ("tracking", 3, 8, 5),
+        ("tracking", 3, 8, 5),
+        ("tracking", 8, 8, 9),
+        ("prompting", 2, 4, 0),
+    ]

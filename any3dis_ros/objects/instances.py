@@ -91,6 +91,18 @@ class Instances:
     masks: tuple[Mapping[int, PackedMask], ...] = ()
     statistics: dict[str, object] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls) -> Instances:
+        """Return no proposals over no points."""
+        return cls(
+            points=np.zeros((0, 3), np.float32),
+            colors=np.zeros((0, 3), np.uint8),
+            superpoint=np.zeros(0, np.int32),
+            proposals=np.zeros((0, 0), bool),
+            scores=np.zeros(0, np.float32),
+            labels=np.zeros(0, np.int32),
+        )
+
     def proposal_points(self, q: int) -> NDArray[np.bool_]:
         """Return the points of proposal `q`, N bool."""
         return np.asarray(self.proposals[q][self.superpoint])

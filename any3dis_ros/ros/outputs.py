@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import MarkerArray
@@ -50,12 +49,4 @@ class Outputs:
 
     def clear(self, settings: NodeConfig) -> None:
         """Replace what was published last by nothing, so that no late subscriber gets it."""
-        nothing = Instances(
-            points=np.zeros((0, 3), np.float32),
-            colors=np.zeros((0, 3), np.uint8),
-            superpoint=np.zeros(0, np.int32),
-            proposals=np.zeros((0, 0), bool),
-            scores=np.zeros(0, np.float32),
-            labels=np.zeros(0, np.int32),
-        )
-        self.publish(nothing, (), "", settings)
+        self.publish(Instances.empty(), (), "", settings)

@@ -153,15 +153,7 @@ def test_stages_parameters_and_statistics(rendered, page):
 
 
 def test_nothing_found_and_nothing_given():
-    empty = Instances(
-        points=np.zeros((0, 3), np.float32),
-        colors=np.zeros((0, 3), np.uint8),
-        superpoint=np.zeros(0, np.int32),
-        proposals=np.zeros((0, 0), bool),
-        scores=np.zeros(0, np.float32),
-        labels=np.zeros(0, np.int32),
-    )
-    data = Page(render_report(empty, [], Config(), "empty")).data()
+    data = Page(render_report(Instances.empty(), [], Config(), "empty")).data()
     assert (data["instances"], data["keyframes"], data["cloud"]["shown"]) == ([], [], 0)
     instances, frames = small_result()
     none = dataclasses.replace(instances, labels=np.zeros_like(instances.labels))

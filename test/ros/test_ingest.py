@@ -30,6 +30,17 @@ def pose(stamp_ns):
     return T
 
 
+def once(come):
+    """Poses that are on their way until the event is set."""
+
+    def late(stamp_ns):
+        if not come.is_set():
+            raise PoseOnItsWay("no transform yet")
+        return pose(stamp_ns)
+
+    return late
+
+
 def pairs(count, first=0):
     return [Pair((first + i) * SECOND, i % 256, 1000) for i in range(count)]
 
@@ -83,13 +94,7 @@ def test_a_pair_without_a_pose_takes_no_turn_of_the_stride_and_is_told_once(inge
 
 def test_a_pose_that_comes_late_is_waited_for_and_nothing_is_lost(ingest):
     come = threading.Event()
-
-    def late(stamp_ns):
-        if not come.is_set():
-            raise PoseOnItsWay("no transform yet")
-        return pose(stamp_ns)
-
-    worker = ingest(poses=late, pose_timeout_s=20)
+    worker = ingest(poses=once(come), pose_timeout_s=20)
     for pair in pairs(20):
         worker.offer(pair)
     assert not worker.wait_until_idle(0.05)
@@ -110,13 +115,7 @@ def test_a_pose_that_never_comes_is_given_up(ingest):
 
 def test_the_queue_is_bounded_and_the_oldest_goes(ingest):
     come = threading.Event()
-
-    def late(stamp_ns):
-        if not come.is_set():
-            raise PoseOnItsWay("not yet")
-        return pose(stamp_ns)
-
-    worker = ingest(poses=late, pose_timeout_s=20, queue_size=5)
+    worker = ingest(poses=once(come), pose_timeout_s=20, queue_size=5)
     worker.offer(pairs(1)[0])
     while worker.status().waiting:  # the worker has taken it
         worker.wait_until_idle(0.01)
