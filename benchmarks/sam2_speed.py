@@ -191,8 +191,9 @@ def _clock(work: Work) -> float:
 
 
 def _machine(device: str) -> str:
-    threads = f"{torch.get_num_threads()} thread{'s'[: torch.get_num_threads() - 1]} of {platform.machine()}"
-    return torch.cuda.get_device_name() if device == "cuda" else threads
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()}, threads: {torch.get_num_threads()}"
 
 
 def _parser() -> argparse.ArgumentParser:
