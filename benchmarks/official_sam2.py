@@ -42,7 +42,7 @@ def random_checkpoint(path: Path, model: str = "tiny", seed: int = 0, occlusion:
     """Write a checkpoint of seeded random weights, in the form in which Meta publishes them.
 
     As they are initialised, memory hardly moves a mask. They are scaled until it does: a memory put into the wrong slot
-    then moves the logits (1 at most) by 0.07, an object pointer in the wrong place by 0.007.
+    then moves the logits (1.5 at most) by 0.10, an object pointer in the wrong place by 0.007.
 
     Object scores come out near 3 in tracking and lower at a prompt. `occlusion`, if not 0, is what the scores are
     subtracted from: near 3, objects are there when prompted, and come and go afterwards.
