@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from any3dis_ros.tracking.seeding import choose_seeds
 from benchmarks import scenes, tables
 
 FACTORS = (1, 2, 4)
+REPEATS = 3
 SHORTEST = 0.1  # CPU seconds at ×4 under which an exponent is noise
 SMALLEST = 20.0  # MB at ×4
 
@@ -114,7 +116,7 @@ def measure(frames: Sequence[Frame], config: Config, tracks: int) -> Meter:
 
 
 def run(load: Load) -> Meter:
-    """Measure one load in this process."""
+    """Measure one load in this process: the median time of each stage, the memory of the first time."""
     frames = scenes.load(load.scene).frames
     config = Config()
     seeds = dataclasses.replace(config.seeding, seeds_per_round=load.tracks)
@@ -124,7 +126,9 @@ def run(load: Load) -> Meter:
     warm = dataclasses.replace(config, map=dataclasses.replace(config.map, voxel_size_m=0.05))
     measure(frames[:3], warm, 8)
     chosen = np.linspace(0, len(frames) - 1, load.keyframes).round().astype(int)
-    return measure([frames[k] for k in chosen], config, load.tracks)
+    meters = [measure([frames[k] for k in chosen], config, load.tracks) for _ in range(REPEATS)]
+    meters[0].seconds = {stage: median(m.seconds[stage] for m in meters) for stage in meters[0].seconds}
+    return meters[0]
 
 
 def loads(scene: str, keyframes: int) -> list[Load]:

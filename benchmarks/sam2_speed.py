@@ -2,7 +2,7 @@
 
     python -m benchmarks.sam2_speed                     # CPU: tiny, 512 pixels, 16 objects, 20 keyframes
     python -m benchmarks.sam2_speed --device cuda       # GPU: large, 1024 pixels, 64 objects, 50 keyframes, and a scene
-    python -m benchmarks.sam2_speed --memory            # peak memory as objects and keyframes double
+    python -m benchmarks.sam2_speed --memory            # peak memory as objects and keyframes double, by batch size
 
 Weights are random: they cost what real ones cost. The official predictor is given every advantage: images are loaded
 once and kept on the device, a session is reset rather than made anew, and one is used for both directions. It runs half
@@ -13,6 +13,7 @@ CPU, over all threads: other processes disturb them less than the clock on the w
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import platform
 import tempfile
@@ -36,6 +37,7 @@ from benchmarks.growth import Meter
 from benchmarks.official_sam2 import CONFIGURATIONS, official_predictor, quiet, random_checkpoint, save_images
 
 WIDTH, HEIGHT = 640, 480
+SMALL_BATCH = 4  # reached by the smallest number of objects of the memory table
 
 
 @dataclass(frozen=True)
@@ -167,19 +169,26 @@ def peak(work: Work, config: Sam2Config) -> float:
 
 
 def memory_table(work: Work, config: Sam2Config) -> tuple[str, list[dict[str, object]]]:
-    """Measure peak memory as objects and keyframes double, each in a process of its own."""
+    """Measure peak memory as objects and keyframes double, each in a process of its own, for a small and a full batch.
+
+    What grows with the objects beyond one batch is only what each of them remembers; a few hundred kilobytes.
+    """
     rows: list[dict[str, object]] = []
     context = multiprocessing.get_context("spawn")
-    for objects in (work.objects, 2 * work.objects, 4 * work.objects):
-        for keyframes in (work.keyframes, 2 * work.keyframes, 4 * work.keyframes):
-            with context.Pool(1) as pool:
-                one = replace(work, objects=objects, keyframes=keyframes)
-                rows.append({"objects": objects, "keyframes": keyframes, "peak_mb": pool.apply(peak, (one, config))})
-            print(rows[-1], flush=True)
-    by = {(r["objects"], r["keyframes"]): r["peak_mb"] for r in rows}
-    columns = sorted({r["keyframes"] for r in rows})  # type: ignore[type-var]
-    body = [[str(q), *[f"{by[q, t]:.0f}" for t in columns]] for q in sorted({r["objects"] for r in rows})]  # type: ignore[type-var]
-    return tables.markdown(["objects", *[f"MB, {t} keyframes" for t in columns]], body), rows
+    counts = [(work.objects * a, work.keyframes * b) for a in (1, 2, 4) for b in (1, 2, 4)]
+    for batch_size, (objects, keyframes) in itertools.product((SMALL_BATCH, config.batch_size), counts):
+        with context.Pool(1) as pool:
+            one = replace(work, objects=objects, keyframes=keyframes)
+            megabytes = pool.apply(peak, (one, replace(config, batch_size=batch_size)))
+        rows.append({"batch": batch_size, "objects": objects, "keyframes": keyframes, "peak_mb": round(megabytes)})
+        print(rows[-1], flush=True)
+    peaks = {(row["batch"], row["objects"], row["keyframes"]): row["peak_mb"] for row in rows}
+    columns = sorted({keyframes for _, keyframes in counts})
+    body = [
+        [str(batch), str(q), *[str(peaks[batch, q, t]) for t in columns]]
+        for batch, q in dict.fromkeys((batch, q) for batch, q, _ in peaks)
+    ]
+    return tables.markdown(["batch_size", "objects", *[f"MB, {t} keyframes" for t in columns]], body), rows
 
 
 def _clock(work: Work) -> float:

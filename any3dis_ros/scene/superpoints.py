@@ -44,12 +44,23 @@ def graph_cut(
     Returns:
         n int32, component of each node, numbered by first node.
     """
-    order = np.argsort(weight, kind="stable")
+    order = _ascending(weight)
     root = _merge(n, edges, weight, order, np.float32(threshold), min_size)
     _, first, component = np.unique(root, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int32)
     rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
     return np.asarray(rank[component])
+
+
+def _ascending(weight: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the stable order of non-negative weights in linear time.
+
+    Bits of non-negative floats are ordered as the floats are, and NumPy sorts 16-bit integers by radix.
+    """
+    bits = weight.view(np.uint32)
+    low, high = bits.astype(np.uint16), (bits >> 16).astype(np.uint16)
+    order = np.argsort(low, kind="stable")
+    return order[np.argsort(high[order], kind="stable")]
 
 
 def centroids(
@@ -91,8 +102,8 @@ def _find(parent, i):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _merge(n, edges, weight, order, threshold, min_size):  # type: ignore[no-untyped-def]
-    parent = np.arange(n)
-    size = np.ones(n, np.int64)
+    parent = np.arange(n).astype(np.int32)  # half the memory traffic of int64
+    size = np.ones(n, np.int32)
     limit = np.full(n, threshold, np.float32)
     for e in order:
         a, b = _find(parent, edges[e, 0]), _find(parent, edges[e, 1])

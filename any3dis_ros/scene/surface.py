@@ -81,13 +81,47 @@ def _neighbour_edges(
     neighbour: NDArray[np.integer], distance: NDArray[np.floating], longest: float
 ) -> NDArray[np.int32]:
     """Return each neighbour pair once, E×2, without those farther apart than `longest` metres."""
+    return np.asarray(_each_pair_once(neighbour, distance, longest))
+
+
+@numba.njit(cache=True, nogil=True)
+def _each_pair_once(neighbour, distance, longest):  # type: ignore[no-untyped-def]
+    """Return pairs ordered by lower, then by higher index, in linear time: a counting sort by the lower."""
     n, k = neighbour.shape
-    a = np.repeat(np.arange(n, dtype=np.int64), k)
-    b = neighbour.reshape(-1).astype(np.int64)
-    keep = (distance.reshape(-1) <= longest) & (a != b)
-    low, high = np.minimum(a, b)[keep], np.maximum(a, b)[keep]
-    key = np.unique(low * n + high)
-    return np.stack([key // n, key % n], 1).astype(np.int32)
+    start = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        for j in range(k):
+            if _is_new(neighbour, distance, longest, i, j):
+                start[min(i, neighbour[i, j]) + 1] += 1
+    start = np.cumsum(start)
+    filled = start[:-1].copy()
+    edges = np.empty((start[-1], 2), np.int32)
+    for i in range(n):
+        for j in range(k):
+            if _is_new(neighbour, distance, longest, i, j):
+                low, high = min(i, neighbour[i, j]), max(i, neighbour[i, j])
+                e = filled[low]
+                while e > start[low] and edges[e - 1, 1] > high:
+                    edges[e, 1] = edges[e - 1, 1]
+                    e -= 1
+                edges[filled[low], 0] = low
+                edges[e, 1] = high
+                filled[low] += 1
+    return edges
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_new(neighbour, distance, longest, i, j):  # type: ignore[no-untyped-def]
+    """Return whether the pair of `i` and its `j`-th neighbour is short enough, and not told by its lower point."""
+    other = neighbour[i, j]
+    if other == i or distance[i, j] > longest:
+        return False
+    if i < other:
+        return True
+    for back in range(neighbour.shape[1]):
+        if neighbour[other, back] == i:
+            return distance[other, back] > longest
+    return True
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)
