@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import itemgetter
@@ -71,6 +71,7 @@ class BagFile:
         if ros1:  # the store of ROS 1 does not hold it
             store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", TF))
         self._deserialize = store.deserialize_ros1 if ros1 else store.deserialize_cdr
+        self._to_cdr = _converter(store) if ros1 else lambda raw, _: bytes(raw)
         try:
             self._open(ros1)
         except BaseException:
@@ -103,11 +104,22 @@ class BagFile:
 
         What cannot be read is counted in `trouble`; after damage to the file what follows is left out.
         """
+        for topic, log_ns, message, _ in self._merged(topics, start_ns, stop_ns):
+            yield topic, log_ns, message
+
+    def serialized(self, topics: Collection[str]) -> Iterator[tuple[str, int, Any, bytes]]:
+        """Yield the same as :meth:`messages` and each message's bytes as ROS 2 puts them on the wire (CDR)."""
+        for topic, log_ns, message, raw in self._merged(topics, None, None):
+            yield topic, log_ns, message, self._to_cdr(raw, self.topics[topic].msgtype)
+
+    def _merged(
+        self, topics: Collection[str], start_ns: int | None, stop_ns: int | None
+    ) -> Iterator[tuple[str, int, Any, bytes]]:
         streams = []
         for reader in self._readers:
             if connections := [c for c in reader.connections if c.topic in topics and c.msgtype in _KNOWN]:
                 streams.append(self._stream(reader, connections, start_ns, stop_ns))
-        yield from heapq.merge(*streams, key=itemgetter(1))
+        return heapq.merge(*streams, key=itemgetter(1))
 
     def fetch(self, topic: str, log_ns: int, stamp_ns: int) -> Any | None:
         """Return the message of `topic` that was logged at `log_ns` with `stamp_ns` in its header, if it is there."""
@@ -148,7 +160,7 @@ class BagFile:
 
     def _stream(
         self, reader: Any, connections: list[Any], start_ns: int | None, stop_ns: int | None
-    ) -> Iterator[tuple[str, int, Any]]:
+    ) -> Iterator[tuple[str, int, Any, bytes]]:
         source = reader.messages(connections=connections, start=start_ns, stop=stop_ns)
         while True:
             try:
@@ -166,7 +178,7 @@ class BagFile:
                 self.trouble["message damaged"] = len(self._damaged)
                 log.debug("%s: %r", connection.topic, error)
                 continue
-            yield connection.topic, log_ns, message
+            yield connection.topic, log_ns, message, raw
 
     def _open(self, ros1: bool) -> None:
         """Open the bag as a whole, or, where its metadata is missing or wrong, every file that can be opened."""
@@ -199,6 +211,15 @@ class BagFile:
             reason = str(failure).rstrip(".") or type(failure).__name__
             remedy = _REMEDY.get(failed.suffix, "expected metadata.yaml and .mcap or .db3 files")
             raise InputError(f"the bag {failed} cannot be opened: {reason}; {remedy}") from failure
+
+
+def _converter(ros1: Any) -> Callable[[bytes, str], bytes]:
+    """Return what turns a message of ROS 1 into one of ROS 2: no seq in headers, small letters in camera_info."""
+    from rosbags.convert.converter import migrate_bytes
+    from rosbags.typesys import Stores, get_typestore
+
+    ros2, cache = get_typestore(Stores.ROS2_JAZZY), {}  # type: ignore[var-annotated]
+    return lambda raw, kind: bytes(migrate_bytes(ros1, ros2, kind, kind, cache, raw, src_is2=False, dst_is2=True))
 
 
 def stamp_of(message: Any) -> int:

@@ -47,9 +47,7 @@ def read_bag(
     with BagFile(path, files) as bag:
         cameras = choose_cameras(bag, options)
         timeline = survey(bag, cameras, options, progress)
-        camera_frame = options.camera_frame.lstrip("/") or cameras.color.frame_id
-        trees = [epoch.tree for epoch in timeline.epochs]
-        global_frame = choose_global_frame(trees, camera_frame, options.global_frame)
+        camera_frame, global_frame = choose_frames(cameras, timeline, options)
         max_interval_ns = round(options.input.sync_max_interval_s * 1e9)
         pairs = [pair(e.color.stamps_ns(), e.depth.stamps_ns(), max_interval_ns) for e in timeline.epochs]
         total = sum(len(p) for p in pairs)
@@ -144,13 +142,29 @@ def choose_cameras(bag: BagFile, options: ReadOptions) -> CameraPair:
     return cameras
 
 
+def choose_frames(cameras: CameraPair, timeline: Timeline, options: ReadOptions) -> tuple[str, str]:
+    """Choose the optical frame of the colour camera and the frame of the map."""
+    camera_frame = options.camera_frame.lstrip("/") or cameras.color.frame_id
+    trees = [epoch.tree for epoch in timeline.epochs]
+    return camera_frame, choose_global_frame(trees, camera_frame, options.global_frame)
+
+
+def transform_topics(bag: BagFile) -> list[str]:
+    """Return the topics of transforms: a robot's own go before those of others, recorded under their namespaces."""
+    transforms = [t.name for t in bag.topics.values() if t.msgtype == TF]
+    return [name for name in transforms if name in ("/tf", "/tf_static")] or transforms
+
+
+def is_static(topic: str) -> bool:
+    """Whether a topic's transforms hold for all time."""
+    return topic.endswith("tf_static")
+
+
 def survey(bag: BagFile, cameras: CameraPair, options: ReadOptions, progress: Progress) -> Timeline:
     """Take the stamps of the two image topics and all transforms, in one pass."""
     timeline = Timeline(round(options.input.tf_max_gap_s * 1e9), round(options.input.time_jump_s * 1e9))
     kinds = {cameras.color.name: "color", cameras.depth.name: "depth"}
-    transforms = [t.name for t in bag.topics.values() if t.msgtype == TF]
-    # a robot's own /tf goes before those of others, which are recorded under their namespaces
-    transforms = [name for name in transforms if name in ("/tf", "/tf_static")] or transforms
+    transforms = transform_topics(bag)
     total = sum(bag.topics[name].count for name in (*kinds, *transforms))
     for done, (topic, log_ns, message) in enumerate(bag.messages([*kinds, *transforms])):
         if done % _REPORT_EVERY == 0:
@@ -158,7 +172,7 @@ def survey(bag: BagFile, cameras: CameraPair, options: ReadOptions, progress: Pr
         if topic in kinds:
             timeline.add_image(kinds[topic], stamp_of(message), log_ns)
         else:
-            _add_transforms(timeline, message, static=topic.endswith("tf_static"))
+            _add_transforms(timeline, message, static=is_static(topic))
     progress("index", total, total)
     return timeline
 
