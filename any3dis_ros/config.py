@@ -209,6 +209,16 @@ class IterationConfig(Section):
 
 
 @dataclass(frozen=True)
+class AssociationConfig(Section):
+    """How an object keeps its id from one run to the next."""
+
+    min_iou: float = param(
+        0.25, "overlap in space; an object is an earlier one from here on (ScanNet's weakest match)", low=0.0, high=1.0
+    )
+    max_objects: int = param(2000, "objects remembered; beyond it, longest not found are forgotten", low=1, high=10000)
+
+
+@dataclass(frozen=True)
 class OutputConfig(Section):
     """Bounds of what is written."""
 
@@ -241,6 +251,11 @@ class NodeConfig(Section):
         "auto = as the publishers offer; best_effort loses most images at 30 Hz, reliable hears reliable ones alone",
         choices=("auto", "reliable", "best_effort"),
     )
+    preload: bool = param(True, "load and warm up the engine when the node is configured, not at the first run")
+    map_source: str = param(
+        "fused", "fused = from the keyframes, topic = the last cloud on map_cloud", choices=("fused", "topic")
+    )
+    fuse_live: bool = param(True, "fuse keyframes as they come; off = all of them when a run begins")
     tf_timeout_s: float = param(1.0, "seconds to wait for the pose of an image", low=0.0, high=10.0)
     tf_buffer_s: float = param(10.0, "seconds of transforms kept", low=1.0, high=600.0)
     sync_queue_size: int = param(30, "messages of each topic that wait for their partner", low=2, high=1000)
@@ -251,6 +266,9 @@ class NodeConfig(Section):
         choices=("objects", "camera"),
     )
     point_indices: bool = param(False, "list each object's points in ~/instances, 4 bytes a point")
+    diagnostics_period_s: float = param(
+        1.0, "seconds between two messages on /diagnostics, read once at the start", low=0.1, high=60.0
+    )
 
 
 @dataclass(frozen=True)
@@ -267,4 +285,5 @@ class Config(Section):
     refinement: RefinementConfig = field(default_factory=RefinementConfig)
     merging: MergingConfig = field(default_factory=MergingConfig)
     iteration: IterationConfig = field(default_factory=IterationConfig)
+    association: AssociationConfig = field(default_factory=AssociationConfig)
     output: OutputConfig = field(default_factory=OutputConfig)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 _SHARES = {  # of the whole run, where each stage begins and ends; that of a small room on the geometric engine
-    "engine": (0.0, 0.02),
+    "keyframes": (0.0, 0.01),
+    "engine": (0.01, 0.02),
     "map": (0.02, 0.1),
     "superpoints": (0.1, 0.15),
     "visibility": (0.15, 0.2),

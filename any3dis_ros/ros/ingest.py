@@ -1,4 +1,4 @@
-"""Synchronised messages become keyframes, on a worker: pose at the colour stamp, decoding, the keyframe buffer.
+"""Synchronised messages become keyframes, on a worker: a frame is made of each, and offered to the keyframe buffer.
 
 The synchroniser calls back inside its lock, so that a callback only enqueues. The worker takes the pairs in order,
 waits for a pose that is still on its way, and counts what it has to leave out; one bad message never ends it. Which
@@ -15,22 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.damage import DamagedImageError
 from any3dis_ros.io.recording import Collector
 from any3dis_ros.io.transforms import TransformError
-from any3dis_ros.scene.frames import Camera, Frame
+from any3dis_ros.scene.frames import Frame
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.01  # between two looks for a pose that is on its way
-
-Poses = Callable[[int], NDArray[np.float64]]
-Decode = Callable[[Any, Any], tuple[NDArray[np.uint8], NDArray[np.uint16], Camera]]
+_TELL_S = 0.1
 
 
 class PoseOnItsWay(LookupError):  # noqa: N818 - not an error yet
@@ -38,11 +33,15 @@ class PoseOnItsWay(LookupError):  # noqa: N818 - not an error yet
 
 
 class Pair(NamedTuple):
-    """Colour and depth of one instant, as messages; `stamp_ns` is the colour's."""
+    """Colour, depth and camera_info of one instant, as messages; `stamp_ns` is the colour's."""
 
     stamp_ns: int
     color: Any
     depth: Any
+    info: Any = None
+
+
+MakeFrame = Callable[[Pair], Frame]
 
 
 @dataclass(frozen=True)
@@ -69,24 +68,29 @@ class Ingest:
 
     Args:
         config: stride, motion and bound of the keyframes.
-        poses: gives ``T_map_camera`` (4×4) at a stamp in nanoseconds; raises PoseOnItsWay while it may still come, and
-            TransformError where it never will.
-        decode: gives colour, depth and camera of a pair's messages; raises DamagedImageError or InputError.
+        make_frame: makes a frame of a pair; raises PoseOnItsWay while its pose may still come, TransformError where it
+            never will, DamagedImageError or InputError.
         pose_timeout_s: seconds to wait for a pose.
         queue_size: pairs held at most; the oldest goes when one more comes.
+        on_keyframe: called by the worker after each keyframe; must be short.
     """
 
     def __init__(
-        self, config: KeyframeConfig, poses: Poses, decode: Decode, pose_timeout_s: float = 1.0, queue_size: int = 90
+        self,
+        config: KeyframeConfig,
+        make_frame: MakeFrame,
+        pose_timeout_s: float = 1.0,
+        queue_size: int = 90,
+        on_keyframe: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
-        self._poses = poses
-        self._decode = decode
+        self._make_frame = make_frame
+        self._on_keyframe = on_keyframe
         self._pose_timeout_s = pose_timeout_s
         self._queue: deque[Pair] = deque()
         self._queue_size = queue_size
         self._changed = threading.Condition()
-        self._busy = False
+        self._current: Pair | None = None
         self._stopped = False
         self._generation = 0  # raised by clear: what is under way then is dropped
         self._pairs = 0
@@ -133,10 +137,27 @@ class Ingest:
                 self._pairs = 0
             self._changed.notify_all()
 
-    def wait_until_idle(self, timeout_s: float) -> bool:
-        """Return whether everything that was offered is dealt with, after waiting for it."""
+    def settle(self, timeout_s: float, poll: Callable[[], None] = lambda: None) -> bool:
+        """Return whether what was offered before this call is dealt with, after waiting for it.
+
+        Args:
+            timeout_s: seconds to wait at most.
+            poll: called every tenth of a second; what it raises ends the waiting.
+        """
+        deadline = time.monotonic() + timeout_s
         with self._changed:
-            return self._changed.wait_for(lambda: not self._queue and not self._busy, timeout_s)
+            last = self._queue[-1] if self._queue else self._current
+
+        def dealt_with() -> bool:
+            return last is None or (self._current is not last and all(pair is not last for pair in self._queue))
+
+        while True:
+            poll()
+            with self._changed:
+                if self._changed.wait_for(dealt_with, min(_TELL_S, max(deadline - time.monotonic(), 0))):
+                    return True
+            if time.monotonic() > deadline:
+                return False
 
     def close(self) -> None:
         """End the worker; what waits is dropped."""
@@ -149,13 +170,13 @@ class Ingest:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._busy = False
+                self._current = None
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._queue or self._stopped)
                 if self._stopped:
                     return
                 pair, generation = self._queue.popleft(), self._generation
-                self._busy = True
+                self._current = pair
                 if not self._collector.wants_next():
                     continue
             try:
@@ -169,22 +190,17 @@ class Ingest:
                 self._count(generation, f"unexpected {type(error).__name__}", str(error))
             else:
                 with self._changed:
-                    if frame is not None and generation == self._generation:
-                        self._collector.add(frame)
+                    if frame is None or generation != self._generation:
+                        continue
+                    self._collector.add(frame)
+                self._on_keyframe()
 
     def _frame(self, pair: Pair, generation: int) -> Frame | None:
         """Return the pair as a frame; None where it was cleared away in the meantime."""
-        T_map_camera = self._pose(pair.stamp_ns, generation)
-        if T_map_camera is None:
-            return None
-        color, depth, camera = self._decode(pair.color, pair.depth)
-        return Frame(pair.stamp_ns, color, depth, camera, T_map_camera, f"{pair.stamp_ns / 1e9:.3f}")
-
-    def _pose(self, stamp_ns: int, generation: int) -> NDArray[np.float64] | None:
         deadline = time.monotonic() + self._pose_timeout_s
         while True:
             try:
-                return self._poses(stamp_ns)
+                return self._make_frame(pair)
             except PoseOnItsWay as error:
                 if time.monotonic() > deadline:
                     reason = f"not within {self._pose_timeout_s:g} s"

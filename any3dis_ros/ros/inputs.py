@@ -1,27 +1,24 @@
-"""What comes in: images, camera_info and transforms become posed keyframes."""
+"""What comes in: images, camera_info and transforms become posed keyframes; a map cloud is kept as it comes."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.duration import Duration
-from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 from any3dis_ros.config import Config, NodeConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.io.rosbag.camera_stream import CameraPair
-from any3dis_ros.io.transforms import TransformError
 from any3dis_ros.ros import packages
-from any3dis_ros.ros.conversions.images import camera_pair
-from any3dis_ros.ros.conversions.transforms import nanoseconds, transform_matrix
-from any3dis_ros.ros.ingest import Ingest, Pair, PoseOnItsWay
-from any3dis_ros.ros.subscription import ImageSubscription
-from any3dis_ros.scene.frames import Camera
+from any3dis_ros.ros.conversions.clouds import map_cloud
+from any3dis_ros.ros.conversions.transforms import nanoseconds
+from any3dis_ros.ros.frame_maker import FrameMaker, Topics
+from any3dis_ros.ros.ingest import Ingest, Pair
+from any3dis_ros.ros.poses import Poses
+from any3dis_ros.ros.subscription import ImageSubscription, LatchedSubscription
+from any3dis_ros.scene.mapping import MapCloud
 
 log = logging.getLogger(__name__)
 
@@ -35,164 +32,139 @@ class Inputs:
         node: whose topics they are.
         settings: topics' transports, frames, queues.
         config: synchronisation and keyframes.
+        on_keyframe: called after each keyframe, on the worker.
 
     Attributes:
+        topics: full names, remapped.
         ingest: the worker; it holds the keyframes.
+        newest_ns: stamp of the newest colour image, 0 = none came.
     """
 
-    def __init__(self, node: Any, settings: NodeConfig, config: Config) -> None:
+    def __init__(self, node: Any, settings: NodeConfig, config: Config, on_keyframe: Callable[[], None]) -> None:
         self._node, self._settings, self._config = node, settings, config
-        self._buffer = packages.Buffer(cache_time=Duration(seconds=settings.tf_buffer_s), node=node)
-        self._listener = packages.TransformListener(self._buffer, node)
-        self._poses = Poses(self._buffer, settings)
-        self.decode = Decoder(config.input.max_width_px)
-        self.ingest = Ingest(config.keyframes, self._poses, self.decode, settings.tf_timeout_s, settings.queue_size)
+        self.topics = Topics(
+            self._image_topic("rgb/image", settings.color_transport),
+            self._image_topic("depth/image", settings.depth_transport),
+            node.resolve_topic_name("rgb/camera_info"),
+            node.resolve_topic_name("depth/camera_info"),
+        )
+        self._poses = Poses(node, settings, config.input.tf_max_gap_s)
+        self._make_frame = FrameMaker(self._poses, self.topics, config.input.max_width_px)
+        self.ingest = Ingest(
+            config.keyframes, self._make_frame, settings.tf_timeout_s, settings.queue_size, on_keyframe
+        )
         self._subscriptions: list[ImageSubscription] = []
+        self._others: list[Any] = []
         self._synchronizer: Any = None
-        self._latest_ns = 0
+        self._map: MapCloud | None = None
+        self.newest_ns = 0
 
     @property
     def camera_frame(self) -> str:
         """Optical frame of the keyframes, empty before the first image."""
         return self._poses.camera_frame
 
+    @property
+    def received(self) -> dict[str, tuple[int, int]]:
+        """For each topic of the camera, the messages that came and those that a best-effort link lost."""
+        return {s.topic: (s.received, s.lost) for s in self._subscriptions}
+
+    @property
+    def map_points(self) -> int:
+        """Points of the map from outside, 0 = none came."""
+        return 0 if self._map is None else len(self._map)
+
     def subscribe(self) -> None:
         """Let messages in."""
         group = MutuallyExclusiveCallbackGroup()  # one after the other: the order of stamps counts
-        color, self.decode.color_topic = self._topic("rgb/image", self._settings.color_transport)
-        depth, self.decode.depth_topic = self._topic("depth/image", self._settings.depth_transport)
-        self.decode.info_topic = self._node.resolve_topic_name("rgb/camera_info")
-        self._latest_ns = 0
-        topics = (
-            (color, self.decode.color_topic),
-            (depth, self.decode.depth_topic),
-            (CameraInfo, self.decode.info_topic),
+        settings, topics = self._settings, self.topics
+        kinds = {True: Image, False: CompressedImage}
+        self.newest_ns = 0
+        wanted = (
+            (kinds[settings.color_transport == "raw"], topics.color),
+            (kinds[settings.depth_transport == "raw"], topics.depth),
+            (CameraInfo, topics.info),
         )
-        reliability = self._settings.sensor_reliability
-        self._subscriptions = [ImageSubscription(self._node, *topic, reliability, group) for topic in topics]
+        self._subscriptions = [ImageSubscription(self._node, *w, settings.sensor_reliability, group) for w in wanted]
         filters = [subscription.filter for subscription in self._subscriptions]
         filters[0].registerCallback(self._watch_time)  # before the synchroniser, which a jump would freeze
         self._synchronizer = packages.ApproximateTimeSynchronizer(
-            filters, self._settings.sync_queue_size, self._config.input.sync_max_interval_s
+            filters,
+            settings.sync_queue_size,
+            self._config.input.sync_max_interval_s + 1e-9,  # what message_filters takes is less than its bound
         )
         self._synchronizer.registerCallback(self._offer)
+        depth_info = ImageSubscription(self._node, CameraInfo, topics.depth_info, settings.sensor_reliability, group)
+        depth_info.filter.registerCallback(self._take_depth_info)
+        self._others = [depth_info]
+        if settings.map_source == "topic":
+            self._others.append(LatchedSubscription(self._node, PointCloud2, "map_cloud", self._take_map, group))
 
     def unsubscribe(self) -> None:
         """Let no more messages in; what came in is dealt with."""
-        for subscription in self._subscriptions:
+        for subscription in (*self._subscriptions, *self._others):
             subscription.close()
-        self._subscriptions = []
+        self._subscriptions, self._others = [], []
+
+    def map_cloud(self) -> MapCloud | None:
+        """Return the map from outside, None = it is to be fused.
+
+        Raises:
+            InputError: it is to come from outside and has not.
+        """
+        if self._settings.map_source == "topic" and self._map is None:
+            topic = self._node.resolve_topic_name("map_cloud")
+            raise InputError(f"no usable cloud came on {topic} yet; publish one, or set map_source to fused")
+        return self._map
+
+    def clear(self) -> None:
+        """Forget keyframes and the map from outside."""
+        self.ingest.clear()
+        self._map = None
 
     def close(self) -> None:
         """End subscriptions and worker."""
         self.unsubscribe()
-        self._listener.unregister()
+        self._poses.close()
         self.ingest.close()
 
-    def _topic(self, base: str, transport: str) -> tuple[Any, str]:
-        """Return message type and name of an image topic, remapped as image_transport does: before the suffix."""
-        name = self._node.resolve_topic_name(base)
-        return (Image, name) if transport == "raw" else (CompressedImage, f"{name}/{transport}")
+    def _image_topic(self, base: str, transport: str) -> str:
+        """Return the name of an image topic, remapped as image_transport does: before the suffix."""
+        name = str(self._node.resolve_topic_name(base))
+        return name if transport == "raw" else f"{name}/{transport}"
 
     def _offer(self, color: Any, depth: Any, info: Any) -> None:
         """Enqueue synchronised messages: called inside the synchroniser's lock, so nothing else."""
         self._poses.camera_frame = self._settings.camera_frame or color.header.frame_id.lstrip("/")
-        self.ingest.offer(Pair(nanoseconds(color.header.stamp), (color, info), depth))
+        self.ingest.offer(Pair(nanoseconds(color.header.stamp), color, depth, info))
+
+    def _take_depth_info(self, message: Any) -> None:
+        self._make_frame.depth_info = message
+
+    def _take_map(self, message: Any) -> None:
+        """Keep a map cloud; one that cannot be used leaves the former."""
+        frame_id, wanted = message.header.frame_id.lstrip("/"), self._settings.global_frame.lstrip("/")
+        try:
+            if frame_id != wanted:
+                raise InputError(f"it is in frame '{frame_id}', the node's global_frame is '{wanted}'")
+            self._map = map_cloud(message, self._config.map.max_points)
+        except InputError as error:
+            log.warning("the cloud on %s is left out: %s", self._node.resolve_topic_name("map_cloud"), error)
+        else:
+            log.info("a map of %d points came", len(self._map))
 
     def _watch_time(self, color: Any) -> None:
         """Start anew where stamps fall back, as where a bag is played in a loop or a simulation begins again."""
         stamp_ns = nanoseconds(color.header.stamp)
-        if self._latest_ns - stamp_ns > self._config.input.time_jump_s * _SECOND:
+        if self.newest_ns - stamp_ns > self._config.input.time_jump_s * _SECOND:
             log.warning(
                 "the stamps of %s fell back from %.3f s to %.3f s: keyframes, queues and transforms start anew",
-                self.decode.color_topic,
-                self._latest_ns / _SECOND,
+                self.topics.color,
+                self.newest_ns / _SECOND,
                 stamp_ns / _SECOND,
             )
             packages.empty(self._synchronizer)
-            self._buffer.clear()
+            self._poses.clear()
             self.ingest.clear()
-            self._latest_ns = stamp_ns
-        self._latest_ns = max(self._latest_ns, stamp_ns)
-
-
-class Poses:
-    """Poses of the camera in the global frame, from a tf2 buffer.
-
-    Attributes:
-        camera_frame: optical frame of the colour camera.
-    """
-
-    def __init__(self, buffer: Any, settings: NodeConfig) -> None:
-        self._buffer = buffer
-        self._global_frame = settings.global_frame
-        self.camera_frame = settings.camera_frame
-
-    def __call__(self, stamp_ns: int) -> NDArray[np.float64]:
-        """Return 4×4 ``T_map_camera`` at a stamp.
-
-        Raises:
-            PoseOnItsWay: not yet known.
-            TransformError: the stamp is before all that is known.
-        """
-        frames = (self._global_frame, self.camera_frame)
-        try:
-            found = self._buffer.lookup_transform(*frames, Time(nanoseconds=stamp_ns))
-        except packages.ExtrapolationException as error:
-            if stamp_ns < self._latest_ns():
-                raise TransformError("older than the transforms that are kept", str(error)) from error
-            raise PoseOnItsWay(str(error)) from error
-        except packages.TransformException as error:
-            raise PoseOnItsWay(str(error)) from error
-        return transform_matrix(found.transform)
-
-    def _latest_ns(self) -> int:
-        """Return the newest stamp at which the pose is known, 0 where it is not."""
-        try:
-            return nanoseconds(
-                self._buffer.lookup_transform(self._global_frame, self.camera_frame, Time()).header.stamp
-            )
-        except packages.TransformException:
-            return 0
-
-
-class Decoder:
-    """Turns messages into arrays; what follows from camera_info is worked out once for as long as it stays the same.
-
-    Attributes:
-        color_topic: for messages to the user, as the other two.
-        depth_topic: see there.
-        info_topic: see there.
-    """
-
-    def __init__(self, max_width_px: int) -> None:
-        self._max_width_px = max_width_px
-        self.color_topic, self.depth_topic, self.info_topic = "rgb/image", "depth/image", "rgb/camera_info"
-        self._basis: tuple[Any, ...] = ()
-        self._cameras: CameraPair | None = None
-
-    def __call__(self, color_and_info: Any, depth: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint16], Camera]:
-        """Return colour H×W×3 uint8, depth H×W uint16 millimetres on the same grid, and their camera.
-
-        Args:
-            color_and_info: the colour image and its camera_info.
-            depth: the depth image.
-
-        Raises:
-            DamagedImageError: one of the images cannot be decoded.
-            InputError: they are none that can be used.
-        """
-        color, info = color_and_info
-        frames = tuple(m.header.frame_id.lstrip("/") for m in (color, depth))
-        if frames[0] != frames[1]:
-            raise InputError(
-                f"depth on {self.depth_topic} is in frame '{frames[1]}', colour in '{frames[0]}'; "
-                "let the driver publish depth that is registered to colour"
-            )
-        basis = (frames, info.width, info.height, info.distortion_model, *map(tuple, (info.d, info.k, info.r, info.p)))
-        if self._cameras is None or basis != self._basis:
-            self._cameras = camera_pair(
-                (self.color_topic, color), (self.depth_topic, depth), (self.info_topic, info), None, self._max_width_px
-            )
-            self._basis = basis
-        return self._cameras.decode(color, depth, np.eye(4))
+            self.newest_ns = stamp_ns
+        self.newest_ns = max(self.newest_ns, stamp_ns)

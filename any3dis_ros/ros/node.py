@@ -1,7 +1,7 @@
 """any3dis_node: a lifecycle node that makes keyframes of live topics and segments them when it is asked to.
 
-Wiring only: what comes in is `inputs`, what goes out `outputs`, what it is asked for `services`; the segmentation is
-the pipeline's.
+Wiring only: what comes in is `inputs`, what goes out `outputs` and `diagnostics`, what it is asked for `services` and
+`stored`; the segmentation is the pipeline's.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-from any3dis_ros.errors import InputError
+from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.interrupts import uninterrupted
 from any3dis_ros.msg import Instance3DArray
+from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Progress
 from any3dis_ros.ros import packages
+from any3dis_ros.ros.background import Background
+from any3dis_ros.ros.diagnostics import Diagnostics
 from any3dis_ros.ros.inputs import Inputs
-from any3dis_ros.ros.outputs import Outputs
+from any3dis_ros.ros.outputs import Outputs, Result
 from any3dis_ros.ros.parameters import configuration, declare, node_configuration, refusal
 from any3dis_ros.ros.services import Services
-from any3dis_ros.ros.session import Request, Segmenter
+from any3dis_ros.ros.session import UNDER_WAY, Busy, Request, Segmenter
+from any3dis_ros.ros.stored import Stored
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Any3disNode(LifecycleNode):
     def __init__(self, name: str = "any3dis", **options: Any) -> None:
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
         self._inputs: Inputs | None = None
+        self._fusion: Background | None = None
         self._logs = RosLog(self.get_logger())
         logging.getLogger("any3dis_ros").addHandler(self._logs)
         logging.getLogger("any3dis_ros").setLevel(logging.INFO)
@@ -57,10 +62,12 @@ class Any3disNode(LifecycleNode):
         self._outputs = Outputs(self)
         self._requests = Services(self, self._segment, self._reset)
         self._requests.refusal = _INACTIVE
+        self._stored = Stored(self, self._outputs, self._take)
+        settings = node_configuration(self)
+        self._diagnostics = Diagnostics(self, settings.diagnostics_period_s, self._segmenter)
         for package, origin in packages.which().items():
             log.info("%s: %s", package, origin)
-        if node_configuration(self).autostart:
-            self.trigger_configure()
+        if settings.autostart and self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
     def set_parameters_atomically(self, parameter_list: list[Any]) -> SetParametersResult:
@@ -69,26 +76,38 @@ class Any3disNode(LifecycleNode):
         return super().set_parameters_atomically(parameter_list) if answer.successful else answer
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to transforms and make ready for keyframes."""
-        self._inputs = Inputs(self, node_configuration(self), configuration(self))
+        """Make the engine ready, listen to transforms and make ready for keyframes."""
+        settings, config = node_configuration(self), configuration(self)
+        self._segmenter.config = config
+        if settings.preload:
+            try:
+                self._segmenter.prepare(self._going_on)
+            except (InputError, Cancelled) as error:
+                log.error("not configured: %s", error)
+                return TransitionCallbackReturn.FAILURE
+        if settings.fuse_live and settings.map_source == "fused":
+            self._fusion = Background(self._extend_map, "any3dis-fusion")
+        self._inputs = Inputs(self, settings, config, self._fusion.tell if self._fusion else lambda: None)
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let images in, and requests."""
         if self._inputs is not None:
             self._inputs.subscribe()
+        self._diagnostics.inputs = self._inputs
         self._requests.refusal = ""
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let nothing in; what runs is cancelled, keyframes stay."""
         self._requests.stop(_INACTIVE)
+        self._diagnostics.inputs = None
         if self._inputs is not None:
             self._inputs.unsubscribe()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Forget keyframes, map and transforms."""
+        """Forget keyframes, map and transforms; what was published stays."""
         self._release()
         return super().on_cleanup(state)
 
@@ -118,28 +137,54 @@ class Any3disNode(LifecycleNode):
         return self._inputs
 
     def _release(self) -> None:
+        self._diagnostics.inputs = None
         if self._inputs is not None:
             self._inputs.close()
             self._inputs = None
-        self._segmenter.forget_map()
+        if self._fusion is not None:
+            self._fusion.close()
+            self._fusion = None
+        self._segmenter.forget()
 
     def _segment(self, request: Request, progress: Progress) -> tuple[Instance3DArray, Mapping[str, Any]]:
         """Segment the keyframes so far and publish; images keep coming in the meantime."""
         inputs = self._inputs
         if inputs is None:
             raise InputError(_INACTIVE)
-        if not self._segmenter.busy:
-            self._segmenter.config = configuration(self)
-        frames = inputs.ingest.frames()
-        found = self._segmenter.run(frames, None, request, progress)
-        objects = self._outputs.publish(found, frames, inputs.camera_frame, node_configuration(self))
-        return objects, found.statistics
+        if self._segmenter.busy:
+            raise Busy(UNDER_WAY)
+        config, settings = configuration(self), node_configuration(self)
+        self._segmenter.config = config
+        inputs.ingest.settle(settings.tf_timeout_s, lambda: progress("keyframes", 0, 1))
+        frames, camera_frame = inputs.ingest.frames(), inputs.camera_frame
+        found = self._segmenter.run(frames, inputs.map_cloud(), request, progress)
+        result = Result(found, frames, camera_frame, frames[-1].stamp_ns, settings.global_frame, config)
+        return self._outputs.publish(result, settings), found.statistics
+
+    def _take(self, found: Instances) -> None:
+        """Publish a segmentation that was loaded."""
+        if self._segmenter.busy:
+            raise Busy(UNDER_WAY)
+        settings = node_configuration(self)
+        self._segmenter.remember(found)
+        now_ns = self.get_clock().now().nanoseconds
+        self._outputs.publish(Result(found, (), "", now_ns, settings.global_frame, configuration(self)), settings)
 
     def _reset(self) -> None:
         if self._inputs is not None:
-            self._inputs.ingest.clear()
-        self._segmenter.forget_map()
-        self._outputs.clear(node_configuration(self))
+            self._inputs.clear()
+        self._segmenter.forget()
+        self._outputs.withdraw(node_configuration(self))
+
+    def _extend_map(self) -> None:
+        inputs = self._inputs
+        if inputs is not None:
+            self._segmenter.extend_map(inputs.ingest.frames())
+
+    def _going_on(self, stage: str, done: int, total: int, instances: int = 0) -> None:  # noqa: ARG002
+        """Let the rehearsal go on unless the process is to end."""
+        if not self.context.ok():
+            raise Cancelled("the node shuts down")
 
     def _on_parameters(self, changes: Sequence[Any]) -> SetParametersResult:
         reason = refusal(changes, configured=self._inputs is not None)
@@ -175,7 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         node = Any3disNode()
         executor = MultiThreadedExecutor(num_threads=THREADS)
         executor.add_node(node)
-        executor.spin()
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=0.5)  # spin() has been seen to sleep through a SIGTERM
     except InputError as error:
         print(f"any3dis_node: {error}", file=sys.stderr)
         return 2

@@ -1,9 +1,9 @@
-"""One segmentation at a time: from a snapshot of the keyframes to instances, with progress and cancellation."""
+"""One segmentation at a time: from a snapshot of the keyframes to instances that keep their ids from run to run."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
+from any3dis_ros.objects.association import Known, carry_ids
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.pipeline import segment
-from any3dis_ros.progress import Progress
+from any3dis_ros.progress import Progress, silent
+from any3dis_ros.rehearsal import rehearse
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import LiveMap, MapCloud, Scene
 from any3dis_ros.tracking.base import MaskTracker
@@ -43,17 +45,31 @@ class Busy(InputError):  # noqa: N818 - a refusal with its reason
 
 
 class Segmenter:
-    """Runs segmentations, one at a time, and keeps what the next one can use again: engines and the fused map.
+    """Runs segmentations, one at a time, and keeps what the next one can use: engines, the fused map, known objects.
 
     Args:
         config: all parameters; may be replaced between runs.
+
+    Attributes:
+        engine: name of the one that was loaded last, empty = none.
+        trouble: why the engine could not be made ready, empty = it could, or was not asked to.
+        last_statistics: of the last run that came to its end.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self._running = threading.Lock()
         self._trackers: dict[object, MaskTracker] = {}
+        self._fusing = threading.Lock()
         self._map = LiveMap()
+        self._known = Known()
+        self.engine = self.trouble = ""
+        self.last_statistics: Mapping[str, object] = {}
+
+    @property
+    def fused_keyframes(self) -> int:
+        """Keyframes in the fused map."""
+        return self._map.keyframes
 
     @property
     def busy(self) -> bool:
@@ -81,9 +97,37 @@ class Segmenter:
         finally:
             self._running.release()
 
-    def forget_map(self) -> None:
-        """Drop the fused map, as after a reset."""
-        self._map = LiveMap()
+    def prepare(self, progress: Progress = silent) -> None:
+        """Load the configured engine and rehearse a run, so that the first one is as fast as the others.
+
+        Raises:
+            InputError: the engine cannot run here.
+            Cancelled: by `progress`.
+        """
+        try:
+            with self._running:
+                rehearse(self._tracker(self.config.tracker.engine, self.config), self.config, progress)
+        except InputError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
+
+    def extend_map(self, frames: Sequence[Frame]) -> None:
+        """Fuse what is new of the keyframes so far, unless a run is about it, so that less is left to the next run."""
+        if self.busy or not frames:
+            return
+        with self._fusing:
+            self._map.extend(frames, self.config.map)
+
+    def forget(self) -> None:
+        """Drop the fused map and known objects, as after a reset: ids begin at 1 again."""
+        with self._fusing:
+            self._map = LiveMap()
+        self._known = Known()
+
+    def remember(self, instances: Instances) -> None:
+        """Take a segmentation that came from elsewhere for what was found last."""
+        _, self._known = carry_ids(instances, Known(), self.config.association)
 
     def _run(self, frames: Sequence[Frame], given: MapCloud | None, request: Request, progress: Progress) -> Instances:
         if not frames:
@@ -92,10 +136,14 @@ class Segmenter:
         progress("engine", 0, 1)
         tracker = self._tracker(request.engine or config.tracker.engine, config)
         progress("engine", 1, 1)
-        cloud = given if given is not None else self._map.update(frames, config.map, progress)
-        if request.region is not None:
-            cloud = cropped(cloud, request.region)
-        return at_least(segment(Scene(frames, cloud), tracker, config, progress), request.min_score)
+        if given is None:
+            with self._fusing:
+                given = self._map.update(frames, config.map, progress)
+        cloud = given if request.region is None else cropped(given, request.region)
+        found = segment(Scene(frames, cloud), tracker, config, progress)
+        found, self._known = carry_ids(found, self._known, config.association)
+        self.last_statistics = found.statistics
+        return at_least(found, request.min_score)
 
     def _tracker(self, engine: str, config: Config) -> MaskTracker:
         """Return the engine, loaded once for each of its configurations; of two, the older one is let go."""
@@ -104,6 +152,7 @@ class Segmenter:
             while len(self._trackers) > 1:
                 del self._trackers[next(iter(self._trackers))]
             self._trackers[wanted] = make_tracker(wanted)
+        self.engine = self._trackers[wanted].name
         return self._trackers[wanted]
 
 

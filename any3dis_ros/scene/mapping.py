@@ -143,6 +143,12 @@ class LiveMap:
         self._mapper: Mapper | None = None
         self._basis: tuple[MapConfig, float] | None = None
         self._fused: list[Frame] = []
+        self._sized_by = 0  # keyframes that the voxel size was last chosen by
+
+    @property
+    def keyframes(self) -> int:
+        """How many are fused."""
+        return len(self._fused)
 
     def update(self, frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:
         """Return the map of these keyframes, the same whether they came at once or one by one.
@@ -153,7 +159,20 @@ class LiveMap:
         Raises:
             InputError: no usable depth, no surface, or more points than `max_points`.
         """
-        basis = (config, voxel_size(frames, config))
+        return self._fuse(frames, (config, voxel_size(frames, config)), progress).cloud()
+
+    def extend(self, frames: Sequence[Frame], config: MapConfig) -> None:
+        """Fuse what is new, so that less is left to :meth:`update`.
+
+        The voxel size is chosen again when the keyframes have doubled: each is fused twice on average, not once for
+        every millimetre by which the median depth goes up and down.
+        """
+        basis = self._basis
+        if basis is None or basis[0] != config or len(frames) >= 2 * self._sized_by:
+            basis, self._sized_by = (config, voxel_size(frames, config)), len(frames)
+        self._fuse(frames, basis, silent)
+
+    def _fuse(self, frames: Sequence[Frame], basis: tuple[MapConfig, float], progress: Progress) -> Mapper:
         kept = len(self._fused)
         same = kept <= len(frames) and all(a is b for a, b in zip(self._fused, frames, strict=False))
         if self._mapper is None or basis != self._basis or not same:
@@ -163,7 +182,7 @@ class LiveMap:
             self._mapper.add(frames[i])
             self._fused.append(frames[i])
         progress("map", len(frames), len(frames))
-        return self._mapper.cloud()
+        return self._mapper
 
 
 def fuse(frames: Sequence[Frame], config: MapConfig, progress: Progress = silent) -> MapCloud:

@@ -219,6 +219,9 @@ class MaskTracker(Protocol):
     name: str
     policy: PromptPolicy
 
+    def warm_up(self) -> None:
+        """Do now what would make the first session slow and needs no keyframe; may be called at any time, or never."""
+
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> TrackingSession:
         """Prepare the keyframes (features, superpixels) and return a session over them.
 

@@ -10,18 +10,24 @@ from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.transforms import TransformError
 from any3dis_ros.ros.ingest import Ingest, Pair, PoseOnItsWay
-from any3dis_ros.scene.frames import Camera
+from any3dis_ros.scene.frames import Camera, Frame
 
 CAMERA = Camera(4, 3, np.array([[5.0, 0, 1.5], [0, 5, 1], [0, 0, 1]]))
 EVERY = KeyframeConfig(stride=1)
 SECOND = 10**9
 
 
-def decode(color, depth):
+def maker(poses):
     """Messages are numbers: the colour's value and the depth's in millimetres."""
-    if color is None:
-        raise InputError("encoding '8UC9' is no colour")
-    return np.full((3, 4, 3), color, np.uint8), np.full((3, 4), depth, np.uint16), CAMERA
+
+    def make(pair):
+        T_map_camera = poses(pair.stamp_ns)
+        if pair.color is None:
+            raise InputError("encoding '8UC9' is no colour")
+        color, depth = np.full((3, 4, 3), pair.color, np.uint8), np.full((3, 4), pair.depth, np.uint16)
+        return Frame(pair.stamp_ns, color, depth, CAMERA, T_map_camera)
+
+    return make
 
 
 def pose(stamp_ns):
@@ -51,7 +57,7 @@ def ingest(request):
     made = []
 
     def make(config=EVERY, poses=pose, **options):
-        made.append(Ingest(config, poses, decode, **options))
+        made.append(Ingest(config, maker(poses), **options))
         return made[-1]
 
     yield make
@@ -62,7 +68,7 @@ def ingest(request):
 def taken(ingest, offered):
     for pair in offered:
         ingest.offer(pair)
-    assert ingest.wait_until_idle(10)
+    assert ingest.settle(10)
     return [f.stamp_ns // SECOND for f in ingest.frames()]
 
 
@@ -97,10 +103,10 @@ def test_a_pose_that_comes_late_is_waited_for_and_nothing_is_lost(ingest):
     worker = ingest(poses=once(come), pose_timeout_s=20)
     for pair in pairs(20):
         worker.offer(pair)
-    assert not worker.wait_until_idle(0.05)
+    assert not worker.settle(0.05)
     assert worker.status().waiting == 19
     come.set()
-    assert worker.wait_until_idle(10)
+    assert worker.settle(10)
     assert len(worker.frames()) == 20
 
 
@@ -118,12 +124,12 @@ def test_the_queue_is_bounded_and_the_oldest_goes(ingest):
     worker = ingest(poses=once(come), pose_timeout_s=20, queue_size=5)
     worker.offer(pairs(1)[0])
     while worker.status().waiting:  # the worker has taken it
-        worker.wait_until_idle(0.01)
+        worker.settle(0.01)
     for pair in pairs(12, first=1):
         worker.offer(pair)
     assert worker.status().waiting == 5
     come.set()
-    assert worker.wait_until_idle(10)
+    assert worker.settle(10)
     assert [f.stamp_ns // SECOND for f in worker.frames()] == [0, 8, 9, 10, 11, 12]
     assert worker.status().left_out == {"queue full: the worker falls behind": 7}
 
@@ -158,7 +164,7 @@ def test_clearing_drops_what_waits_and_what_is_under_way(ingest):
     assert inside.wait(10)
     worker.clear()
     go_on.set()
-    assert worker.wait_until_idle(10)
+    assert worker.settle(10)
     assert worker.frames() == []
     assert worker.status().pairs == 0
     assert taken(worker, pairs(2, first=50)) == [50, 51]

@@ -95,19 +95,6 @@ def test_a_quarter_turn_is_the_one_that_everybody_means():
     np.testing.assert_allclose(T[:3, :3] @ [1, 0, 0], [0, 1, 0], atol=1e-12)  # x forward turns to y left
 
 
-def test_camera_info_becomes_a_camera():
-    camera = images.camera(info(), 64, 48, "rgb/camera_info")
-    assert (camera.width, camera.height) == (64, 48)
-    np.testing.assert_array_equal(camera.K, K)
-    half = images.camera(info(), 32, 24, "rgb/camera_info")
-    assert half.K[0, 0] == 30.0
-    P = np.hstack([2 * K, np.zeros((3, 1))])
-    P[2, 2] = 1
-    assert images.camera(info(p=P.ravel()), 64, 48, "rgb/camera_info", rectified=True).K[0, 0] == 120.0
-    with pytest.raises(InputError, match="'rgb/camera_info' is not calibrated"):
-        images.camera(info(k=np.zeros(9)), 64, 48, "rgb/camera_info")
-
-
 @pytest.mark.parametrize("depth_encoding", ["16UC1", "32FC1"])
 @pytest.mark.parametrize("encoding", ["rgb8", "bgr8"])
 def test_two_messages_and_a_pose_become_a_frame(rgb, depth, encoding, depth_encoding):

@@ -52,8 +52,8 @@ def test_topics_become_keyframes_and_keyframes_objects(wire, start, robot, two_b
     shares = [f.progress for f in asker.feedback]
     assert shares == sorted(shares)
     stages = list(dict.fromkeys(f.stage for f in asker.feedback))
-    assert stages[:5] == ["engine", "map", "superpoints", "visibility", "features"]
-    assert stages[5:] == ["tracking, round 1", "merging"]
+    assert stages[:6] == ["keyframes", "engine", "map", "superpoints", "visibility", "features"]
+    assert stages[6:] == ["tracking, round 1", "merging"]
     assert shares[-1] == 1.0
     assert asker.feedback[-1].instances == 3
     statistics = {s.key: s.value for s in answer.result.statistics}
@@ -77,7 +77,7 @@ def test_topics_become_keyframes_and_keyframes_objects(wire, start, robot, two_b
     ids = np.frombuffer(cloud.data, np.uint8).reshape(-1, cloud.point_step)
     offset = next(f.offset for f in cloud.fields if f.name == "instance_id")
     np.testing.assert_array_equal(ids[:, offset : offset + 4].copy().view("<u4").ravel(), expected.labels)
-    assert [m.action for m in shown.markers] == [Marker.DELETEALL, *[Marker.ADD] * 6]
+    assert [m.action for m in shown.markers] == [Marker.DELETEALL, *[Marker.ADD] * 9]
 
 
 def test_a_trigger_without_keyframes_says_so_and_with_them_works(start, robot, two_boxes):

@@ -8,27 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.io.rosbag.bagfile import COMPRESSED_IMAGE, IMAGE
-from any3dis_ros.io.rosbag.calibration import lens_from_info
 from any3dis_ros.io.rosbag.camera_stream import CameraInfo, CameraPair
 from any3dis_ros.io.rosbag.topics import ImageTopic
 from any3dis_ros.ros.conversions.transforms import nanoseconds
-from any3dis_ros.scene.frames import Camera, Frame
-
-
-def camera(info: Any, width: int, height: int, topic: str, rectified: bool = False) -> Camera:
-    """Return the pinhole camera of images of `width` × `height` pixels that a sensor_msgs/CameraInfo describes.
-
-    Args:
-        info: the message.
-        width: of the images, pixels.
-        height: of the images, pixels.
-        topic: of the message, for errors.
-        rectified: whether the images are rectified, so that P is their matrix.
-
-    Raises:
-        InputError: not calibrated, of another size than the images, or of an unknown lens model.
-    """
-    return lens_from_info(info, width, height, rectified, topic).camera
+from any3dis_ros.scene.frames import Frame
 
 
 def camera_pair(

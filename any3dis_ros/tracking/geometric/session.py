@@ -43,6 +43,9 @@ class GeometricTracker:
             config.pivot_views, config.masks_per_prompt, config.min_score, learnt_objectness=True
         )
 
+    def warm_up(self) -> None:
+        """Do nothing: kernels are compiled, or loaded, with the first keyframes (:mod:`any3dis_ros.rehearsal`)."""
+
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> GeometricSession:
         """Prepare the keyframes (edges, superpixels, merge trees) and return a session over them."""
         return GeometricSession(frames, self._config, progress)
