@@ -26,9 +26,10 @@ SCHEMA = 1
 def save_archive(path: Path, instances: Instances) -> None:
     """Write a segmentation to a compressed NPZ.
 
-    The arrays are those of :class:`Instances` (`points` N×3 metres, `colors` N×3, `superpoint` N, `scores` Q, `labels`
-    N), `proposals` packed along L (`numpy.packbits`, with `superpoints` = L), per object that owns points its `ids`,
-    `centroids` K×3, `box_centers` K×3, `box_sizes` K×3, `box_yaws` K and `aabbs` K×2×3, then the views and 2D masks.
+    The arrays are those of :class:`Instances` (`points` N×3 metres, `colors` N×3, `superpoint` N, `scores` Q), `labels`
+    N as ids (0 = none), `proposal_ids` Q, `proposals` packed along L (`numpy.packbits`, with `superpoints` = L), per
+    object that owns points its `ids`, `centroids` K×3, `box_centers` K×3, `box_sizes` K×3, `box_yaws` K and `aabbs`
+    K×2×3, then the views and 2D masks.
     """
     found = instances.instances
     arrays: dict[str, Any] = dict(
@@ -39,7 +40,8 @@ def save_archive(path: Path, instances: Instances) -> None:
         superpoints=instances.proposals.shape[1],
         proposals=np.packbits(instances.proposals, axis=1),
         scores=instances.scores,
-        labels=instances.labels,
+        labels=instances.point_ids,
+        proposal_ids=instances.ids,
         ids=np.array([i.id for i in found], np.int32),
         centroids=np.array([i.centroid for i in found]).reshape(-1, 3),
         box_centers=np.array([i.box.center for i in found]).reshape(-1, 3),
@@ -63,13 +65,15 @@ def load_archive(path: Path) -> Instances:
     if "schema" in data and data["schema"] != SCHEMA:
         raise InputError(f"{path} has schema {data['schema']}; this version reads {SCHEMA}")
     try:
+        ids, labels = _load_ids(data)
         return Instances(
             points=data["points"],
             colors=data["colors"],
             superpoint=data["superpoint"],
             proposals=np.unpackbits(data["proposals"], axis=1, count=int(data["superpoints"])).astype(bool),
             scores=data["scores"],
-            labels=data["labels"],
+            labels=labels,
+            ids=ids,
             best_views=_load_views(data),
             masks=_load_masks(data),
             statistics=json.loads(str(data["statistics"])),
@@ -104,6 +108,20 @@ def plain(value: object) -> object:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _load_ids(data: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the ids of the proposals (rank + 1 in files from before they had their own), and labels by rank."""
+    count = len(data["scores"])
+    ids = data["proposal_ids"] if "proposal_ids" in data else np.arange(1, count + 1, dtype=np.int32)
+    if ids.shape != (count,) or len(np.unique(ids)) != count or (ids <= 0).any():
+        raise ValueError(f"the {count} proposals have no positive, distinct ids")
+    known, order = np.concatenate([[0], ids]), np.argsort(np.concatenate([[0], ids]))
+    place = np.minimum(np.searchsorted(known, data["labels"], sorter=order), count)
+    labels = order[place].astype(np.int32)
+    if (known[labels] != data["labels"]).any():
+        raise ValueError("a point belongs to an object that is not there")
+    return ids.astype(np.int32), labels
 
 
 def _views(instances: Instances) -> dict[str, NDArray[np.int32]]:

@@ -157,7 +157,7 @@ def _write_ply(path: Path, instances: Instances) -> None:
     for k, colour in enumerate(("red", "green", "blue")):
         rows[colour] = instances.colors[:, k]
     rows["label"] = instances.labels > 0
-    rows["instance_id"] = instances.labels
+    rows["instance_id"] = instances.point_ids
     kinds = {"<f4": "float", "u1": "uchar", "<i4": "int"}
     header = ["ply", "format binary_little_endian 1.0", "comment label: 1 = object, 0 = none; instance_id: 0 = none"]
     header += [

@@ -45,7 +45,7 @@ class Instance:
     """One object, after every point was given to one instance.
 
     Attributes:
-        id: positive; the value of its points in `Instances.labels`.
+        id: positive; the value of its points in `Instances.point_ids`.
         score: confidence 0-1.
         points: P int64, indices into `Instances.points`.
         centroid: 3 float64, metres, map frame.
@@ -76,6 +76,8 @@ class Instances:
         proposals: Q×L bool, superpoints of each proposal, best first; proposals may overlap (for evaluation).
         scores: Q float32, confidence 0-1, not increasing.
         labels: N int32, q + 1 of the instance a point belongs to, 0 = none; one label a point (for the cloud).
+        ids: Q int32, positive and distinct: what every output calls each of them. Where not given, rank + 1; of more
+            than Q the first are taken, so that the last proposals can be left out.
         best_views: for each proposal, keyframe indices, the clearest view first.
         masks: for each proposal, its 2D masks in those views.
         statistics: seconds by stage, counts and versions; plain numbers, strings and nested dictionaries of them.
@@ -87,9 +89,15 @@ class Instances:
     proposals: NDArray[np.bool_]
     scores: NDArray[np.float32]
     labels: NDArray[np.int32]
+    ids: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     best_views: tuple[tuple[int, ...], ...] = ()
     masks: tuple[Mapping[int, PackedMask], ...] = ()
     statistics: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        ids = self.ids[:count] if len(self.ids) else np.arange(1, count + 1, dtype=np.int32)
+        object.__setattr__(self, "ids", ids)
 
     @classmethod
     def empty(cls) -> Instances:
@@ -107,9 +115,14 @@ class Instances:
         """Return the points of proposal `q`, N bool."""
         return np.asarray(self.proposals[q][self.superpoint])
 
+    @property
+    def point_ids(self) -> NDArray[np.int32]:
+        """N int32, id of the object that each point belongs to, 0 = none."""
+        return np.concatenate([[0], self.ids]).astype(np.int32)[self.labels]
+
     @cached_property
     def instances(self) -> list[Instance]:
-        """The objects that own points, best first; an id is a proposal's rank + 1, so ids may have gaps."""
+        """The objects that own points, best first; their ids have gaps where a proposal owns none."""
         order = np.argsort(self.labels, kind="stable")
         ends = np.searchsorted(self.labels[order], np.arange(len(self.scores) + 2))
         out = []
@@ -120,7 +133,7 @@ class Instances:
             xyz = self.points[index].astype(np.float64)
             out.append(
                 Instance(
-                    id=q + 1,
+                    id=int(self.ids[q]),
                     score=float(self.scores[q]),
                     points=index,
                     centroid=xyz.mean(0),
@@ -146,20 +159,15 @@ def upright_box(xyz: NDArray[np.float64]) -> Box:
     return Box(center, np.array([a, b, high - low]), float(yaw))
 
 
-def palette(count: int) -> NDArray[np.uint8]:
-    """Return `count` + 1 RGB colours (uint8) that differ from their neighbours; row 0, for 'none', is grey."""
-    hue = (np.arange(count) * 0.61803398875) % 1.0  # golden ratio: each next hue falls into the widest gap
-    hsv = np.stack(
-        [
-            hue * 179,
-            np.full(count, 200) - (np.arange(count) % 3) * 45,
-            np.full(count, 240) - (np.arange(count) % 2) * 50,
-        ],
-        1,
-    )
-    rgb = (
-        cv2.cvtColor(hsv.astype(np.uint8).reshape(1, -1, 3), cv2.COLOR_HSV2RGB).reshape(-1, 3)
-        if count
-        else np.zeros((0, 3), np.uint8)
-    )
-    return np.vstack([np.full((1, 3), 110, np.uint8), rgb.astype(np.uint8)])
+def colors_of(ids: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return the RGB colours (K×3 uint8) of ids: neighbouring numbers differ, an id has one always, 0 ('none') is grey.
+
+    Args:
+        ids: K integers, at least 0.
+    """
+    number = np.asarray(ids, np.int64)[:, None] - 1
+    hue = number * 0.61803398875 % 1.0  # golden ratio: each next hue falls into the widest gap
+    saturation, value = (200 - number % 3 * 45) / 255, 240 - number % 2 * 50
+    k = (np.array([5, 3, 1]) + 6 * hue) % 6  # HSV to RGB
+    rgb = value * (1 - saturation * np.clip(np.minimum(k, 4 - k), 0, 1))
+    return np.where(number < 0, 110, rgb.round()).astype(np.uint8)

@@ -34,7 +34,7 @@ def written(tmp_path):
 
 
 def assert_same(a: Instances, b: Instances) -> None:
-    for name in ("points", "colors", "superpoint", "proposals", "scores", "labels"):
+    for name in ("points", "colors", "superpoint", "proposals", "scores", "labels", "ids"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert getattr(a, name).dtype == getattr(b, name).dtype, name
     assert a.best_views == b.best_views
@@ -75,6 +75,45 @@ def test_archive_can_be_read_without_us(written):
         np.testing.assert_allclose(data["aabbs"][1], [[0.5, 0, 0], [0.6, 0.1, 0.1]], atol=1e-6)
         packed = np.unpackbits(data["proposals"], axis=1, count=int(data["superpoints"]))
         assert packed.tolist() == [[1, 0, 0], [0, 1, 0], [1, 1, 0]]
+
+
+def test_ids_are_what_every_file_speaks_and_come_back(tmp_path):
+    instances, frames = small_result()
+    instances = dataclasses.replace(instances, ids=np.array([70_000, 1, 9], np.int32))  # rank 2 is object 1
+    write_results(instances, tmp_path, Config(), frames)
+    assert_same(load_results(tmp_path), instances)
+    ids = np.repeat([70_000, 1, 0], CUBE)
+    cloud = o3d.t.io.read_point_cloud(str(tmp_path / "instances.ply"))
+    np.testing.assert_array_equal(cloud.point["instance_id"].numpy().ravel(), ids)
+    assert [i["id"] for i in json.loads((tmp_path / "instances.json").read_text())["instances"]] == [70_000, 1]
+    with np.load(tmp_path / "instances.npz", allow_pickle=False) as data:
+        assert data["ids"].tolist() == [70_000, 1]
+        np.testing.assert_array_equal(data["labels"], ids)
+
+
+def test_files_from_before_proposals_had_ids(written):
+    folder, instances, _ = written
+    with np.load(folder / "instances.npz") as data:
+        np.savez(folder / "instances.npz", **{k: v for k, v in data.items() if k != "proposal_ids"})
+    assert_same(load_results(folder), instances)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ({"proposal_ids": np.array([1, 1, 2])}, "the 3 proposals have no positive, distinct ids"),
+        ({"proposal_ids": np.array([0, 1, 2])}, "the 3 proposals have no positive, distinct ids"),
+        ({"proposal_ids": np.array([1, 2])}, "the 3 proposals have no positive, distinct ids"),
+        ({"labels": np.full(3 * CUBE, 4)}, "a point belongs to an object that is not there"),
+        ({"labels": np.full(3 * CUBE, -1)}, "a point belongs to an object that is not there"),
+    ],
+)
+def test_ids_that_cannot_be(written, broken, says):
+    path = written[0] / "instances.npz"
+    with np.load(path) as data:
+        np.savez(path, **{**data, **broken})
+    with pytest.raises(InputError, match=says):
+        load_results(path)
 
 
 @settings(max_examples=20)

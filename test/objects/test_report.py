@@ -15,7 +15,7 @@ from small_result import SIDE, small_result
 
 from any3dis_ros.config import Config, MergingConfig, OutputConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.objects.instances import Instances, palette
+from any3dis_ros.objects.instances import Instances, colors_of
 from any3dis_ros.objects.report import page as page_module
 from any3dis_ros.objects.report import render_report, write_report
 from any3dis_ros.objects.report.views import View, view_payload
@@ -122,7 +122,7 @@ def test_table(page):
     first, second = page.data()["instances"]
     assert (first["id"], first["score"], first["points"], first["size"]) == (1, 0.9, SIDE**3, [10, 10, 10])
     assert second["centroid"] == [0.55, 0.05, 0.05]
-    assert first["color"] == "#" + bytes(palette(3)[1]).hex()
+    assert first["color"] == "#" + bytes(colors_of(np.array([1]))[0]).hex()
     assert first["view"] == HOSTILE
     assert second["view"] == "first"
     assert first["eye"] == [0.5, -1.5, 1.6]

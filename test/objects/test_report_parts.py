@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from small_result import small_result
 
 from any3dis_ros.config import VisibilityConfig
-from any3dis_ros.objects.instances import Instances, palette
+from any3dis_ros.objects.instances import Instances, colors_of
 from any3dis_ros.objects.report.cloud import Legend, thin
 from any3dis_ros.objects.report.views import choose, point_spacing, project_labels, run_lengths
 
@@ -84,4 +84,4 @@ def test_legend_follows_the_ids():
     legend = Legend.of(gap)
     assert legend.ids.tolist() == [0, 2]
     assert legend.rank.tolist() == [0, 0, 1, 0]
-    assert legend.hex(1) == "#" + bytes(palette(3)[2]).hex()
+    assert legend.hex(1) == "#" + bytes(colors_of(np.array([2]))[0]).hex()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from array import array
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from installed import rclpy_or_skip
+from scipy.spatial import ConvexHull
 from small_result import small_result
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.objects.instances import Instances, palette
+from any3dis_ros.objects.instances import Instances, colors_of
 
 rclpy_or_skip()
 pytest.importorskip("visualization_msgs", reason="visualization_msgs is not installed", exc_type=ImportError)
@@ -69,7 +71,19 @@ def test_a_cloud_of_colours_alone():
 
 def test_colours_of_objects_are_those_of_the_report():
     instances, _ = small_result()
-    np.testing.assert_array_equal(clouds.instance_colors(instances), palette(3)[instances.labels])
+    np.testing.assert_array_equal(clouds.instance_colors(instances), colors_of(instances.point_ids))
+
+
+def test_an_object_shows_its_id_and_colour_whatever_its_rank():
+    instances, _ = small_result()
+    later = dataclasses.replace(instances, ids=np.array([70_000, 1, 5], np.int32))  # rank 2 is object 1 again
+    fields = columns(clouds.instance_cloud(later, clouds.instance_colors(later), STAMP, "map"))
+    np.testing.assert_array_equal(fields["instance_id"], np.array([0, 70_000, 1])[later.labels])
+    np.testing.assert_array_equal(fields["score"], np.array([0, 0.9, 0.625], np.float32)[later.labels])
+    now, before = clouds.instance_colors(later)[later.labels == 2], clouds.instance_colors(instances)
+    assert {bytes(c) for c in now} == {bytes(c) for c in before[instances.labels == 1]}
+    drawn = [(m.ns, m.id) for m in markers.markers(later, STAMP, "map").markers[1:]]
+    assert drawn == [(ns, k) for k in (70_000, 1) for ns in ("boxes", "outlines", "labels")]
 
 
 def test_a_cloud_without_objects():
@@ -221,28 +235,70 @@ def test_clouds_that_are_no_map_are_refused(message, says):
         clouds.map_cloud(message(), 20)
 
 
-def test_markers_clear_the_old_and_draw_box_and_label_of_every_object():
+def test_markers_clear_the_old_and_draw_box_outline_and_label_of_every_object():
     instances, _ = small_result()
     sent = markers.markers(instances, STAMP, "map")
     got = deserialize_message(serialize_message(sent), MarkerArray).markers
 
     assert got[0].action == Marker.DELETEALL
-    assert [(m.ns, m.id) for m in got[1:]] == [("boxes", 1), ("labels", 1), ("boxes", 2), ("labels", 2)]
+    assert [(m.ns, m.id) for m in got[1:]] == [(ns, k) for k in (1, 2) for ns in ("boxes", "outlines", "labels")]
     for m in got:
         assert (m.header.frame_id, m.header.stamp.sec) == ("map", STAMP // 10**9)
         assert (m.lifetime.sec, m.lifetime.nanosec) == (0, 0)
     for m in got[1:]:
         assert (m.action, m.pose.orientation.w, m.color.a) == (Marker.ADD, 1.0, 1.0)
-        np.testing.assert_allclose([m.color.r, m.color.g, m.color.b], palette(3)[m.id] / 255, atol=1e-6)
-    for m, instance in zip(got[1::2], instances.instances, strict=True):
+        np.testing.assert_allclose([m.color.r, m.color.g, m.color.b], colors_of(np.array([m.id]))[0] / 255, atol=1e-6)
+    for m, instance in zip(got[1::3], instances.instances, strict=True):
         assert m.type == Marker.LINE_LIST
         ends = np.array([[p.x, p.y, p.z] for p in m.points]).reshape(12, 2, 3)
         lengths = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1)
         np.testing.assert_allclose(np.sort(lengths), np.sort(np.repeat(instance.box.size, 4)), atol=1e-9)
         corners = np.unique(ends.reshape(-1, 3).round(9), axis=0)
         np.testing.assert_allclose(corners, np.unique(instance.box.corners.round(9), axis=0))
-    for m, instance in zip(got[2::2], instances.instances, strict=True):
+    for m, instance in zip(got[2::3], instances.instances, strict=True):
+        assert m.type == Marker.LINE_LIST  # a cube's outline is its box
+        ends = np.array([[p.x, p.y, p.z] for p in m.points]).reshape(12, 2, 3)
+        np.testing.assert_allclose(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1), 0.1, atol=1e-6)
+        low, high = instance.aabb
+        np.testing.assert_allclose(np.unique(ends.reshape(-1, 3), axis=0)[[0, -1]], [low, high], atol=1e-6)
+    for m, instance in zip(got[3::3], instances.instances, strict=True):
         assert m.type == Marker.TEXT_VIEW_FACING
         assert m.text == f"{instance.id}: {instance.score:.2f}"
         assert m.pose.position.z > instance.aabb[1, 2]
         assert m.scale.z > 0
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 300), st.booleans(), st.integers(0, 10**6))
+def test_an_outline_is_the_convex_hull_or_lies_closely_within_it(count, round_, seed):
+    rng = np.random.default_rng(seed)
+    xy = rng.normal(size=(count, 2)) + [500.0, -300.0]
+    if round_:
+        angle = rng.uniform(0, 2 * np.pi, count)
+        xy = np.stack([np.cos(angle), np.sin(angle)], axis=1) + [500.0, -300.0]
+    corners = markers.outline(xy)
+    assert 1 <= len(corners) <= 24
+    assert {tuple(c) for c in corners} <= {tuple(c) for c in xy}
+    edges = np.roll(corners, -1, axis=0) - corners
+    if len(corners) > 2:  # convex: it turns one way only, once around
+        nextward = np.roll(edges, -1, axis=0)
+        turns = np.arctan2(edges[:, 0] * nextward[:, 1] - edges[:, 1] * nextward[:, 0], (edges * nextward).sum(1))
+        assert (np.sign(turns) == np.sign(turns[0])).all()
+        assert abs(turns.sum()) == pytest.approx(2 * np.pi)
+    angle = np.linspace(0, 2 * np.pi, 360)
+    directions = np.stack([np.cos(angle), np.sin(angle)])
+    short = ((xy @ directions).max(0) - (corners @ directions).max(0)).max()
+    left_out = len(ConvexHull(xy).vertices) > 24 if count > 2 else False
+    # a corner left out lies over an edge whose ends are farthest out in directions 15° apart
+    assert short <= 1e-5 + left_out * np.tan(np.deg2rad(7.5)) / 2 * np.linalg.norm(edges, axis=1).max()
+
+
+def test_an_l_shaped_object_has_its_hull_for_an_outline():
+    xy = np.array([[0, 0], [3, 0], [3, 1], [1, 1], [1, 2], [0, 2], [0.5, 0.5]])
+    assert {tuple(c) for c in markers.outline(xy)} == {(0, 0), (3, 0), (3, 1), (1, 2), (0, 2)}
+
+
+def test_the_outline_of_a_line_and_of_a_point():
+    line = np.linspace([0, 0], [2, 1], 9)
+    assert {tuple(c) for c in markers.outline(line)} == {(0.0, 0.0), (2.0, 1.0)}
+    assert markers.outline(np.full((5, 2), 7.0)).tolist() == [[7.0, 7.0]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from any3dis_ros.objects.instances import Instances, palette
+from any3dis_ros.objects.instances import Instances, colors_of
 from any3dis_ros.scene.frames import Frame
 
 BYTES_PER_POINT = 10 * 4 / 3
@@ -25,7 +25,7 @@ class Legend:
     Attributes:
         ids: K+1 int64, id of each rank.
         colors: K+1×3 uint8, RGB.
-        rank: rank of each id, 0 where an id owns no points.
+        rank: Q+1 int64, rank of each label, 0 where a label has no points.
     """
 
     ids: NDArray[np.int64]
@@ -36,9 +36,9 @@ class Legend:
     def of(cls, instances: Instances) -> Legend:
         """Number the objects that own points, best first."""
         ids = np.array([0, *(i.id for i in instances.instances)])
-        rank = np.zeros(len(instances.scores) + 1, np.int64)
-        rank[ids] = np.arange(len(ids))
-        return cls(ids, palette(len(instances.scores))[ids], rank)
+        present = np.bincount(instances.labels, minlength=len(instances.scores) + 1) > 0
+        present[0] = False
+        return cls(ids, colors_of(ids), np.where(present, np.cumsum(present), 0))
 
     def hex(self, rank: int) -> str:
         """Return a colour as the page writes it."""

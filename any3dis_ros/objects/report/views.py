@@ -62,7 +62,7 @@ def make_views(
     thumbnails: dict[int, str] = {}
     for t in sorted(shown | set(best)):
         frame = frames[t]
-        projected = project_labels(instances, frame, config, spacing)
+        projected = legend.rank[project_labels(instances, frame, config, spacing)]
         regions = _regions(instances, projected, t)
         if t in shown:
             views.append(_view(frame, t, regions, width))
@@ -142,8 +142,8 @@ def jpeg(color: NDArray[np.uint8], quality: int) -> str:
     return base64.b64encode(data.tobytes()).decode()
 
 
-def _regions(instances: Instances, projected: NDArray[np.int32], t: int) -> dict[int, NDArray[np.bool_]]:
-    """Return where each object is in keyframe `t`, H×W bool by rank."""
+def _regions(instances: Instances, projected: NDArray[np.int64], t: int) -> dict[int, NDArray[np.bool_]]:
+    """Return where each object is in keyframe `t`, H×W bool by rank; `projected` holds the rank at each pixel."""
     H, W = projected.shape
     present = set(np.unique(projected).tolist()) - {0}
     out: dict[int, NDArray[np.bool_]] = {}
@@ -151,8 +151,8 @@ def _regions(instances: Instances, projected: NDArray[np.int32], t: int) -> dict
         mask = instance.masks.get(t)
         if mask is not None and not mask.empty:
             out[rank] = _resized(mask.dense().astype(np.uint8), (W, H), cv2.INTER_NEAREST) > 0
-        elif instance.id in present:
-            out[rank] = projected == instance.id
+        elif rank in present:
+            out[rank] = projected == rank
     return out
 
 

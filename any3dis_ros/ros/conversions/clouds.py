@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from array import array
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from std_msgs.msg import Header
 
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.cloud import GREY
-from any3dis_ros.objects.instances import Instances, palette
+from any3dis_ros.objects.instances import Instances, colors_of
 from any3dis_ros.ros.conversions.transforms import header
 from any3dis_ros.scene.mapping import MapCloud
 
@@ -33,7 +32,9 @@ _KINDS = {
 
 def instance_colors(instances: Instances) -> NDArray[np.uint8]:
     """Return N×3 uint8 RGB: a colour for each object, grey for the points of none."""
-    return np.asarray(palette(len(instances.scores))[instances.labels], np.uint8)
+    table = np.zeros((len(instances.scores) + 1, 4), np.uint8)  # four bytes are looked up as one number, three are not
+    table[:, :3] = colors_of(np.concatenate([[0], instances.ids]))
+    return table.view(np.uint32)[:, 0][instances.labels].view(np.uint8).reshape(-1, 4)[:, :3]
 
 
 def instance_cloud(instances: Instances, colors: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> PointCloud2:
@@ -53,7 +54,7 @@ def instance_cloud(instances: Instances, colors: NDArray[np.uint8], stamp_ns: in
         colors,
         {
             "label": (PointField.UINT32, instances.labels > 0),
-            "instance_id": (PointField.UINT32, instances.labels),
+            "instance_id": (PointField.UINT32, instances.point_ids),
             "score": (PointField.FLOAT32, score),
         },
         header(stamp_ns, frame_id),
@@ -97,24 +98,26 @@ def _message(
     """Return x y z, rgb (declared float as everywhere in PCL, its bytes are b g r 0) and more fields of four bytes."""
     kinds = dict.fromkeys(("x", "y", "z", "rgb"), PointField.FLOAT32) | {name: kind for name, (kind, _) in more.items()}
     dtype = np.dtype([(name, "4u1" if name == "rgb" else f"<{_KINDS[kind]}") for name, kind in kinds.items()])
-    data = array("B", [0]) * (len(points) * dtype.itemsize)  # rclpy takes an array as it is, and walks through all else
-    rows = np.frombuffer(data, dtype)
-    for k, axis in enumerate(("x", "y", "z")):
-        rows[axis] = points[:, k]
-        rows["rgb"][:, k] = colors[:, 2 - k]
-    for name, (_, values) in more.items():
-        rows[name] = values
-    return PointCloud2(
+    message = PointCloud2(
         header=head,
         height=1,
         width=len(points),
         fields=[PointField(name=n, offset=4 * i, datatype=kinds[n], count=1) for i, n in enumerate(kinds)],
         is_bigendian=False,
         point_step=dtype.itemsize,
-        row_step=len(data),
-        data=data,
+        row_step=len(points) * dtype.itemsize,
         is_dense=bool(np.isfinite(points).all()),
     )
+    data = message.data  # made to grow in place: the constructor copies what it is given twice
+    data.frombytes(bytes(dtype.itemsize))
+    data *= len(points)
+    rows = np.frombuffer(data, dtype)
+    for k, axis in enumerate(("x", "y", "z")):
+        rows[axis] = points[:, k]
+        rows["rgb"][:, k] = colors[:, 2 - k]
+    for name, (_, values) in more.items():
+        rows[name] = values
+    return message
 
 
 def _rows(message: Any) -> NDArray[Any]:
