@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from any3dis_ros import __version__
-from any3dis_ros.config import EvaluationConfig
+from any3dis_ros.config import EvaluationConfig, InputConfig
 
 if TYPE_CHECKING:  # argparse makes this class public for type checkers only
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from any3dis_ros.io.recording import ReadOptions
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -47,7 +48,12 @@ def _segment(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     segment.add_argument("--map", type=Path, help="map cloud or mesh (PLY, PCD) instead of fusing the keyframes")
     segment.add_argument("--stride", type=int, help="every n-th frame is a keyframe (default: keyframes.stride)")
-    recording = segment.add_argument_group("recording (what is left out is found in it)")
+    add_recording_options(segment)
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a user may say about a recording; :func:`read_options` takes it."""
+    recording = parser.add_argument_group("recording (what is left out is found in it)")
     recording.add_argument("--color-topic", default="", help="topic of the colour images")
     recording.add_argument("--depth-topic", default="", help="topic of the depth images")
     recording.add_argument("--camera-info-topic", default="", help="topic of the colour camera's intrinsics")
@@ -60,6 +66,23 @@ def _segment(commands: Commands, common: argparse.ArgumentParser) -> None:
         nargs=4,
         metavar=("FX", "FY", "CX", "CY"),
         help="pixels, where there is no camera_info",
+    )
+
+
+def read_options(options: argparse.Namespace, config: InputConfig) -> ReadOptions:
+    """Return what a user said about a recording, and the intervals and gaps to accept."""
+    from any3dis_ros.io.recording import ReadOptions
+
+    return ReadOptions(
+        color_topic=options.color_topic,
+        depth_topic=options.depth_topic,
+        camera_info_topic=options.camera_info_topic,
+        depth_info_topic=options.depth_info_topic,
+        global_frame=options.global_frame,
+        camera_frame=options.camera_frame,
+        intrinsics=tuple(options.intrinsics) if options.intrinsics else None,
+        stride=getattr(options, "stride", None),
+        input=config,
     )
 
 

@@ -12,10 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import yaml
 
-from any3dis_ros.arguments import make_parser
+from any3dis_ros.arguments import make_parser, read_options
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.interrupts import Terminated, termination_raises
@@ -28,40 +29,55 @@ log = logging.getLogger("any3dis_ros")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     options = make_parser().parse_args(arguments)
+    return run("any3dis", COMMANDS[options.command], options)
+
+
+def run(program: str, command: Callable[[argparse.Namespace], None], options: argparse.Namespace) -> int:
+    """Run a command and return its exit status; a failure is told in one sentence.
+
+    Args:
+        program: name before that sentence.
+        command: called with the options.
+        options: with `debug` (tracebacks) and `left` (told where a signal ends the command), perhaps with `quiet`.
+    """
+
+    def failed(message: str, status: int) -> int:
+        if options.debug:
+            log.exception("traceback of the error below")
+        print(f"{program}: {message}", file=sys.stderr)
+        return status
+
     level = logging.DEBUG if options.debug else logging.ERROR if getattr(options, "quiet", False) else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", handlers=[LogLines()], force=True)
     log.setLevel(level)
     try:
         with termination_raises():
-            COMMANDS[options.command](options)
+            command(options)
             sys.stdout.flush()
     except (InputError, Cancelled) as error:
-        return _failed(options.debug, str(error), 2)
+        return failed(str(error), 2)
     except KeyboardInterrupt:
-        return _failed(options.debug, f"interrupted; {options.left}", 128 + signal.SIGINT)
+        return failed(f"interrupted; {options.left}", 128 + signal.SIGINT)
     except Terminated as error:
-        return _failed(options.debug, f"ended by {error}; {options.left}", 128 + error.number)
+        return failed(f"ended by {error}; {options.left}", 128 + error.number)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output went away, as `| head` does
         return 0
     except MemoryError:
         remedy = "raise map.voxel_size_m, or lower keyframes.max_keyframes or input.max_width_px"
-        return _failed(options.debug, f"out of memory; {remedy}", 2)
+        return failed(f"out of memory; {remedy}", 2)
     except OSError as error:
         if error.filename is None:
-            return _failed(options.debug, f"{error.strerror or error}", 2)
-        return _failed(options.debug, f"cannot access {error.filename}: {error.strerror}", 2)
+            return failed(f"{error.strerror or error}", 2)
+        return failed(f"cannot access {error.filename}: {error.strerror}", 2)
     except Exception as error:
-        return _failed(
-            options.debug, f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1
-        )
+        return failed(f"unexpected {type(error).__name__}: {error}; run again with --debug and report it", 1)
     return 0
 
 
 def segment_command(options: argparse.Namespace) -> None:
     """Segment a recording and write the results."""
     from any3dis_ros.io.cloud import read_cloud
-    from any3dis_ros.io.recording import ReadOptions
     from any3dis_ros.io.results import write_results
     from any3dis_ros.io.scenes import read_scene
     from any3dis_ros.io.staging import check_writable
@@ -75,17 +91,7 @@ def segment_command(options: argparse.Namespace) -> None:
     config = configuration(options)
     check_writable(options.output)
     tracker = make_tracker(config.tracker)
-    read = ReadOptions(
-        color_topic=options.color_topic,
-        depth_topic=options.depth_topic,
-        camera_info_topic=options.camera_info_topic,
-        depth_info_topic=options.depth_info_topic,
-        global_frame=options.global_frame,
-        camera_frame=options.camera_frame,
-        intrinsics=tuple(options.intrinsics) if options.intrinsics else None,
-        stride=options.stride,
-        input=config.input,
-    )
+    read = read_options(options, config.input)
     bars = Bars(options.quiet)
     clock = Clock()
     began = time.monotonic()
@@ -170,25 +176,27 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 def configuration(options: argparse.Namespace) -> Config:
     """Combine the defaults, the configuration file, and single settings, the later winning."""
     config = from_yaml(options.config, Config()) if options.config else Config()
-    settings = {}
-    for setting in options.set:
+    return from_mapping(settings(options.set), config)
+
+
+def settings(given: Sequence[str]) -> dict[str, Any]:
+    """Return what `--set NAME=VALUE`, given any number of times, asks for; values are read as YAML.
+
+    Raises:
+        InputError: one lacks a name or a value.
+    """
+    out: dict[str, Any] = {}
+    for setting in given:
         name, equals, value = setting.partition("=")
         if not (name.strip() and equals):
             raise InputError(
                 f"--set {setting!r} lacks a name or a value; expected NAME=VALUE, e.g. map.voxel_size_m=0.01"
             )
         try:
-            settings[name.strip()] = yaml.safe_load(value)
+            out[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
-            settings[name.strip()] = value
-    return from_mapping(settings, config)
-
-
-def _failed(debug: bool, message: str, status: int) -> int:
-    if debug:
-        log.exception("traceback of the error below")
-    print(f"any3dis: {message}", file=sys.stderr)
-    return status
+            out[name.strip()] = value
+    return out
 
 
 if __name__ == "__main__":

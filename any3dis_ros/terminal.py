@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from tqdm import tqdm
 
@@ -56,19 +57,44 @@ class Bars:
             self._bar.close()
             self._bar = None
         if self._stage:
-            print(f"{self._stage:<24} {time.monotonic() - self._began:7.1f} s", file=self._stream, flush=True)
+            print(self.line(self._stage, time.monotonic() - self._began), file=self._stream, flush=True)
             self._stage = ""
+
+    def line(self, stage: str, seconds: float) -> str:
+        """Return what is left of a stage that has ended."""
+        return f"{stage:<24} {seconds:7.1f} s"
+
+
+class Row(NamedTuple):
+    """One line of the table: size in metres along the box's own axes, centroid in metres of the map frame."""
+
+    id: int
+    score: float
+    points: int
+    size: Sequence[float]
+    centroid: Sequence[float]
 
 
 def instance_table(instances: Instances, limit: int = 40) -> str:
-    """Return the instances as a table, best first; sizes in centimetres, centroid in metres of the map frame."""
+    """Return the instances as a table (see :func:`table`)."""
+    rows = [Row(o.id, o.score, len(o.points), o.box.size.tolist(), o.centroid.tolist()) for o in instances.instances]
+    return table(rows, limit, "instances.json")
+
+
+def table(rows: Sequence[Row], limit: int, others: str) -> str:
+    """Return objects as a table, best first; sizes in centimetres, centroid in metres of the map frame.
+
+    Args:
+        rows: the objects, best first.
+        limit: how many are shown.
+        others: where the ones beyond it are found.
+    """
     lines = ["  id  score  points   size cm (l × w × h)   centroid m (map frame)"]
-    objects = instances.instances
-    for o in objects[:limit]:
-        length, width = sorted(o.box.size[:2] * 100, reverse=True)
-        size = f"{length:4.0f} × {width:3.0f} × {o.box.size[2] * 100:3.0f}"
-        x, y, z = o.centroid
-        lines.append(f"{o.id:4d}  {o.score:5.2f}  {len(o.points):6d}   {size:<19}   {x:6.2f} {y:6.2f} {z:6.2f}")
-    if len(objects) > limit:
-        lines.append(f"      … and {len(objects) - limit} more in instances.json")
+    for row in rows[:limit]:
+        length, width = sorted((100 * row.size[0], 100 * row.size[1]), reverse=True)
+        size = f"{length:4.0f} × {width:3.0f} × {100 * row.size[2]:3.0f}"
+        x, y, z = row.centroid
+        lines.append(f"{row.id:4d}  {row.score:5.2f}  {row.points:6d}   {size:<19}   {x:6.2f} {y:6.2f} {z:6.2f}")
+    if len(rows) > limit:
+        lines.append(f"      … and {len(rows) - limit} more in {others}")
     return "\n".join(lines)
