@@ -38,7 +38,7 @@ class Robot:
         stamped = transform_message(frame.T_map_camera, start_ns + frame.stamp_ns, "map", "optical")
         self.tf.publish(TFMessage(transforms=[stamped]))
 
-    def show(self, frame, start_ns=START_NS, encoding="rgb8", depth_frame="optical", info=True) -> None:
+    def show(self, frame, start_ns=START_NS, encoding="rgb8", depth_frame="optical", info=True, depth_ns=0) -> None:
         stamp_ns, camera = start_ns + frame.stamp_ns, frame.camera
         K = camera.K
         calibration = CameraInfo(width=camera.width, height=camera.height, distortion_model="plumb_bob", d=[0.0] * 5)
@@ -47,7 +47,7 @@ class Robot:
         if info:
             self.info.publish(calibration)
         self.color.publish(_image(frame.color, encoding, stamp_ns, "optical"))
-        self.depth.publish(_image(frame.depth, "16UC1", stamp_ns, depth_frame))
+        self.depth.publish(_image(frame.depth, "16UC1", stamp_ns + depth_ns, depth_frame))
 
     def drive(self, frames, start_ns=START_NS) -> None:
         for frame in frames:
