@@ -114,6 +114,7 @@ def _load_ids(data: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int32], NDArray
     """Return the ids of the proposals (rank + 1 in files from before they had their own), and labels by rank."""
     count = len(data["scores"])
     ids = data["proposal_ids"] if "proposal_ids" in data else np.arange(1, count + 1, dtype=np.int32)
+    ids = ids.astype(np.int32)
     if ids.shape != (count,) or len(np.unique(ids)) != count or (ids <= 0).any():
         raise ValueError(f"the {count} proposals have no positive, distinct ids")
     known, order = np.concatenate([[0], ids]), np.argsort(np.concatenate([[0], ids]))
@@ -121,7 +122,7 @@ def _load_ids(data: dict[str, NDArray[Any]]) -> tuple[NDArray[np.int32], NDArray
     labels = order[place].astype(np.int32)
     if (known[labels] != data["labels"]).any():
         raise ValueError("a point belongs to an object that is not there")
-    return ids.astype(np.int32), labels
+    return ids, labels
 
 
 def _views(instances: Instances) -> dict[str, NDArray[np.int32]]:

@@ -104,6 +104,29 @@ def test_what_a_region_leaves_out_is_not_forgotten():
     assert runs(part, whole, part)[0] == [[1], [1, 2, 3], [1]]
 
 
+LONG = block((0, 2, 0), (3, 0.2, 0.2))
+
+
+@pytest.mark.parametrize("step", [0.02, 0.005, 0.05])
+def test_of_a_long_object_its_end_alone_and_then_the_whole(step):
+    end = block((0, 2, 0), (0.2, 0.2, 0.2), step)
+    ids, known = runs(segmentation([A, LONG]), segmentation([end]), segmentation([LONG, A]))
+    assert ids == [[1, 2], [2], [2, 1]]
+    _, after_end = runs(segmentation([A, LONG]), segmentation([end]))
+    assert (2.0 ** after_end.levels.astype(float)).tolist() == [max(0.0625, 2.0 ** level_of(end)), 0.0625]
+    _, once = runs(segmentation([LONG, A]))
+    np.testing.assert_array_equal(known.cells, once.cells)
+
+
+def test_what_the_map_shows_replaces_what_was_known_there():
+    floor = block((-0.5, -0.5, -0.02), (3.2, 1.2, 0.01))
+    walk = [segmentation([A + [0.05 * k, 0, 0]], floor) for k in range(10)]
+    ids, known = runs(*walk)
+    assert ids == [[1]] * 10
+    _, last = runs(walk[-1])
+    np.testing.assert_array_equal(known.cells, last.cells)
+
+
 def test_a_part_seen_where_the_map_shows_the_rest_to_be_something_else():
     left, right = A[A[:, 0] < 0.05], A[A[:, 0] >= 0.05]
     assert runs(segmentation([A]), segmentation([left, right]))[0][1] == [2, 1]  # the larger part stays the object
@@ -131,7 +154,7 @@ def test_nothing_found_and_nothing_known():
 def test_a_lone_point_and_coordinates_far_out():
     far = [block((1e5, -2e5, 0)), block((1e5 + 1, -2e5, 0))]
     assert runs(segmentation(far), segmentation(far[::-1]))[0][1] == [2, 1]
-    stray = np.array([[1e30, 0, 0], [0, -3e38, 0], [np.nan, 0, 0]])
+    stray = np.array([[1e30, 0, 0], [-3e38, -3e38, -3e38], [np.nan, 0, 0]])
     assert runs(segmentation([A, B], stray), segmentation([B, A], stray))[0][1] == [2, 1]
     assert runs(segmentation([A[:1]]), segmentation([A[:1]]))[0][1] == [1]
 
