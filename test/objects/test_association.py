@@ -156,6 +156,7 @@ def test_a_lone_point_and_coordinates_far_out():
     assert runs(segmentation(far), segmentation(far[::-1]))[0][1] == [2, 1]
     stray = np.array([[1e30, 0, 0], [-3e38, -3e38, -3e38], [np.nan, 0, 0]])
     assert runs(segmentation([A, B], stray), segmentation([B, A], stray))[0][1] == [2, 1]
+    assert runs(segmentation([A], stray), segmentation([B], stray))[0] == [[1], [2]]
     assert runs(segmentation([A[:1]]), segmentation([A[:1]]))[0][1] == [1]
 
 

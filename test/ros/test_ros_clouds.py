@@ -114,12 +114,12 @@ def test_a_million_points_take_milliseconds():
         labels=rng.integers(0, 41, count, np.int32),
     )
     seconds = []
-    for _ in range(5):
+    for _ in range(10):
         start = time.perf_counter()
         message = clouds.instance_cloud(instances, instances.colors, STAMP, "map")
         seconds.append(time.perf_counter() - start)
     assert isinstance(message.data, array)
-    assert min(seconds) < 0.2, seconds  # 0.05 s on an idle core; a list or an ndarray takes seconds
+    assert min(seconds) < 0.05, seconds  # 0.02 s; three times that where the data are copied on the way
 
 
 def test_what_is_sent_can_be_a_map():
