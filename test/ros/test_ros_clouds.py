@@ -115,11 +115,15 @@ def test_a_million_points_take_milliseconds():
     )
     seconds = []
     for _ in range(10):
-        start = time.perf_counter()
+        start = time.process_time()
         message = clouds.instance_cloud(instances, instances.colors, STAMP, "map")
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert isinstance(message.data, array)
-    assert min(seconds) < 0.05, seconds  # 0.02 s; three times that where the data are copied on the way
+    fields = columns(message)
+    np.testing.assert_array_equal(np.stack([fields[a] for a in "xyz"], 1), instances.points)
+    np.testing.assert_array_equal(fields["rgb"].view(np.uint32) & 255, instances.colors[:, 2])
+    np.testing.assert_array_equal(fields["instance_id"], instances.labels)
+    assert min(seconds) < 0.05, seconds  # 0.01 s; five times that where the data are copied on the way
 
 
 def test_what_is_sent_can_be_a_map():

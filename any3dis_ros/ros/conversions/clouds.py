@@ -29,6 +29,8 @@ _KINDS = {
     PointField.FLOAT64: "f8",
 }
 
+_BLOCK = 1 << 15  # points written at once: they stay in the cache from field to field, which halves the time
+
 
 def instance_colors(instances: Instances) -> NDArray[np.uint8]:
     """Return N×3 uint8 RGB: a colour for each object, grey for the points of none."""
@@ -111,12 +113,14 @@ def _message(
     data = message.data  # made to grow in place: the constructor copies what it is given twice
     data.frombytes(bytes(dtype.itemsize))
     data *= len(points)
-    rows = np.frombuffer(data, dtype)
-    for k, axis in enumerate(("x", "y", "z")):
-        rows[axis] = points[:, k]
-        rows["rgb"][:, k] = colors[:, 2 - k]
-    for name, (_, values) in more.items():
-        rows[name] = values
+    for start in range(0, len(points), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        rows = np.frombuffer(data, dtype)[block]
+        for k, axis in enumerate(("x", "y", "z")):
+            rows[axis] = points[block, k]
+            rows["rgb"][:, k] = colors[block, 2 - k]
+        for name, (_, values) in more.items():
+            rows[name] = values[block]
     return message
 
 
