@@ -27,17 +27,17 @@ class NodeProcess:
     It is in a session of its own, so that Ctrl-C reaches us alone and we end it in order.
 
     Args:
-        arguments: of any3dis_node.
+        command: program and arguments (see :func:`node_command`).
 
     Attributes:
         ended: set once it is gone.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self.ended = threading.Event()
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "any3dis_ros.ros.node", *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -84,6 +84,11 @@ class NodeProcess:
                 log.debug("node: %s", text)
         self._process.wait()
         self.ended.set()
+
+
+def node_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command of any3dis_node, in this Python."""
+    return [sys.executable, "-m", "any3dis_ros.ros.node", *arguments]
 
 
 def _end_with_parent() -> Callable[[], object] | None:

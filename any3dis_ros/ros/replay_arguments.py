@@ -22,9 +22,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Raise InputError where options contradict each other, or a value is none."""
+    """Raise InputError where options contradict each other, a value is none, or a file is missing."""
+    if not options.bag.exists():
+        raise InputError(f"{options.bag} does not exist; give a rosbag2 folder, .mcap, .db3, or a ROS 1 .bag")
     if not 0 < options.rate < float("inf"):
-        raise InputError(f"--rate is {options.rate:g}; expected more than 0")
+        raise InputError(f"--rate is {options.rate:g}; expected more than 0, 1 = as recorded")
     if options.no_segment and (options.truth or options.save):
         raise InputError("--no-segment leaves nothing to score or to save; leave out --truth and --save")
     if not options.start_node and (options.set or options.params_file):

@@ -21,7 +21,7 @@ from any3dis_ros.interrupts import uninterrupted
 from any3dis_ros.io.rosbag.playback import Playback
 from any3dis_ros.ros import node_arguments
 from any3dis_ros.ros.client import NodeClient
-from any3dis_ros.ros.node_process import NodeProcess
+from any3dis_ros.ros.node_process import NodeProcess, node_command
 from any3dis_ros.ros.player import Player, Stopped, input_names
 from any3dis_ros.ros.replay_output import Stages
 from any3dis_ros.terminal import Bars
@@ -124,7 +124,8 @@ class Session:
                     "(--node) or another ROS_DOMAIN_ID"
                 )
             names, remaps = node_arguments.rectified(playback, names)
-            self._process = NodeProcess(node_arguments.for_node(self.name, remaps, options, playback, self._settings))
+            arguments = node_arguments.for_node(self.name, remaps, options, playback, self._settings)
+            self._process = NodeProcess(node_command(arguments))
             self._stack.callback(self._process.end)
             stop = self._process.ended
         self._player = Player(node, playback, names, clock=not options.no_clock, stop=stop)
