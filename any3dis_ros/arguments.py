@@ -111,7 +111,9 @@ def _evaluate(commands: Commands, common: argparse.ArgumentParser) -> None:
 
 def _config(commands: Commands, common: argparse.ArgumentParser) -> None:
     config = commands.add_parser("config", parents=[common], help="print every parameter with its default, as YAML")
-    config.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    form = config.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as a Markdown table")
+    form.add_argument("--ros", action="store_true", help="as a parameters file for the ROS 2 node, its own included")
 
 
 def _download_checkpoint(commands: Commands, common: argparse.ArgumentParser) -> None:

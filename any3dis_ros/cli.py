@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from any3dis_ros.arguments import make_parser, read_options
-from any3dis_ros.config import Config, EvaluationConfig
+from any3dis_ros.config import Config, EvaluationConfig, NodeConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.interrupts import Terminated, termination_raises
-from any3dis_ros.parameters import from_mapping, from_yaml, to_markdown, to_yaml
+from any3dis_ros.parameters import from_mapping, from_yaml, parameters, to_markdown, to_ros_yaml, to_yaml
 from any3dis_ros.terminal import LogLines
 
 log = logging.getLogger("any3dis_ros")
@@ -140,8 +140,11 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def config_command(options: argparse.Namespace) -> None:
-    """Print every parameter with its default."""
-    print(to_markdown(Config) if options.markdown else to_yaml(Config), end="")
+    """Print every parameter with its default; for a ROS node, the node's own as well."""
+    if options.ros:
+        print(to_ros_yaml(NodeConfig, Config), end="")
+    else:
+        print(to_markdown(Config) if options.markdown else to_yaml(Config), end="")
 
 
 def download_command(options: argparse.Namespace) -> None:
@@ -175,7 +178,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def configuration(options: argparse.Namespace) -> Config:
     """Combine the defaults, the configuration file, and single settings, the later winning."""
-    config = from_yaml(options.config, Config()) if options.config else Config()
+    of_node = {"use_sim_time", "qos_overrides", *(p.name for p in parameters(NodeConfig))}
+    config = from_yaml(options.config, Config(), of_node) if options.config else Config()
     return from_mapping(settings(options.set), config)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -17,6 +17,8 @@ from any3dis_ros.errors import InputError
 
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")  # YAML 1.1 takes 1e-3 for a text
+
+_YAML_HEAD = "# Every parameter at its default; keep the lines you change."
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Section")
@@ -98,8 +100,13 @@ def from_mapping(values: Mapping[str, Any], base: S) -> S:
     return _replaced(base, _nested(values), "")
 
 
-def from_yaml(path: Path, base: S) -> S:
+def from_yaml(path: Path, base: S, of_node: Collection[str] = ()) -> S:
     """Return `base` with the parameters of a YAML file; one for a ROS node (`/**: ros__parameters:`) serves as well.
+
+    Args:
+        path: the file.
+        base: what holds for all that the file leaves out.
+        of_node: names that a file for a node may hold besides, and that are passed over here.
 
     Raises:
         InputError: the file cannot be read or parsed; an unknown name, a wrong type, a value out of range.
@@ -114,10 +121,12 @@ def from_yaml(path: Path, base: S) -> S:
         values = {}
     if not isinstance(values, Mapping):
         raise InputError(f"{path} holds a {type(values).__name__}; expected parameters by name")
-    for outer in list(values):
-        inner = values[outer]
-        if isinstance(inner, Mapping) and set(inner) == {"ros__parameters"}:
-            values = inner["ros__parameters"] or {}
+    blocks = [b["ros__parameters"] for b in values.values() if isinstance(b, Mapping) and set(b) == {"ros__parameters"}]
+    if blocks:
+        together: dict[str, Any] = {}
+        for block in blocks:
+            together = _merged(together, _nested(block) if isinstance(block, Mapping) else {})
+        values = {name: value for name, value in together.items() if name not in of_node}
     return from_mapping(values, base)
 
 
@@ -128,18 +137,13 @@ def to_dict(section: Section) -> dict[str, Any]:
 
 def to_yaml(section: type[Section]) -> str:
     """Return the defaults as commented YAML, ready to be edited and read by :func:`from_yaml`."""
-    lines: list[str] = ["# Every parameter at its default; keep the lines you change."]
-    open_sections: list[str] = []
-    for p in parameters(section):
-        *sections, name = p.name.split(".")
-        for depth, group in enumerate(sections):
-            if open_sections[: depth + 1] != sections[: depth + 1]:
-                lines.append(f"{'  ' * depth}{group}:")
-        open_sections = sections
-        indent = "  " * len(sections)
-        value = yaml.safe_dump(p.default).replace("\n...\n", "").strip()
-        lines.append(f"{indent}{name}: {value}  # {p.doc}{allowed(p)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([_YAML_HEAD, *_yaml_lines(section, "")]) + "\n"
+
+
+def to_ros_yaml(*sections: type[Section]) -> str:
+    """Return the defaults as a commented parameters file for a ROS node of any name."""
+    lines = [line for section in sections for line in _yaml_lines(section, "    ")]
+    return "\n".join([_YAML_HEAD, "/**:", "  ros__parameters:", *lines]) + "\n"
 
 
 def to_markdown(section: type[Section]) -> str:
@@ -159,6 +163,19 @@ def allowed(p: Parameter) -> str:
     if p.low is not None and p.high is not None:
         return f" [{p.low:g} to {p.high:g}]"
     return f" [≥ {p.low:g}]" if p.low is not None else ""
+
+
+def _yaml_lines(section: type[Section], indent: str) -> Iterator[str]:
+    """Yield a line for every group and every parameter, this with its description."""
+    open_groups: list[str] = []
+    for p in parameters(section):
+        *groups, name = p.name.split(".")
+        for depth, group in enumerate(groups):
+            if open_groups[: depth + 1] != groups[: depth + 1]:
+                yield f"{indent}{'  ' * depth}{group}:"
+        open_groups = groups
+        value = yaml.safe_dump(p.default).replace("\n...\n", "").strip()
+        yield f"{indent}{'  ' * len(groups)}{name}: {value}  # {p.doc}{allowed(p)}"
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -96,6 +98,22 @@ def test_what_cmake_finds_is_in_the_manifest():
     stated = {e.text for e in manifest() if e.tag.endswith("depend")}
     for name in re.findall(r"find_package\((\w+)", CMAKE):
         assert name in stated, name
+
+
+def test_what_the_node_and_the_launch_files_import_is_in_the_manifest():
+    """RViz is not: a robot goes without, and rviz:=true says so."""
+    named = {"cv2": "python3-opencv", "numpy": "python3-numpy", "scipy": "python3-scipy"}
+    stated = {e.text for e in manifest() if e.tag in ("depend", "exec_depend")}
+    files = [f for folder in ("any3dis_ros/ros", "launch") for f in (ROOT / folder).rglob("*.py")]
+    imported = set()
+    for node in (n for f in files for n in ast.walk(ast.parse(f.read_text()))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+    assert {"rclpy", "launch_ros"} <= imported
+    for name in imported - set(sys.stdlib_module_names) - {"any3dis_ros"}:
+        assert named.get(name, name) in stated, name
 
 
 def test_every_program_has_a_module_with_a_main():

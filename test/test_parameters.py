@@ -41,6 +41,18 @@ def test_a_file_for_a_node_serves_as_well(tmp_path):
     assert config.map.voxel_size_m == 0.05
 
 
+def test_what_a_nodes_file_says_in_several_blocks_and_of_the_node_alone(tmp_path):
+    path = tmp_path / "node.yaml"
+    path.write_text(
+        "/**:\n  ros__parameters:\n    use_sim_time: true\n    map.depth_max_m: 4\n    qos_overrides: {/tf: {depth: 1}}\n"
+        "/any3dis:\n  ros__parameters:\n    map: {voxel_size_m: 0.05}\n/other:\n  ros__parameters:\n"
+    )
+    config = from_yaml(path, Config(), of_node=("use_sim_time", "qos_overrides"))
+    assert config == from_mapping({"map.depth_max_m": 4.0, "map.voxel_size_m": 0.05}, Config())
+    with pytest.raises(InputError, match="unknown parameter 'use_sim_time'"):
+        from_yaml(path, Config())
+
+
 def test_dotted_and_nested_names_combine():
     config = from_mapping({"map.voxel_size_m": 0.05, "map": {"depth_max_m": 4}, "map.depth_min_m": 1}, Config())
     assert (config.map.voxel_size_m, config.map.depth_max_m, config.map.depth_min_m) == (0.05, 4.0, 1.0)
