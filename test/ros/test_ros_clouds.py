@@ -67,6 +67,7 @@ def test_a_cloud_of_colours_alone():
     cloud = clouds.map_cloud(message, 5)
     np.testing.assert_array_equal(cloud.points, instances.points[:5])
     np.testing.assert_array_equal(cloud.colors, instances.colors[:5])
+    assert not clouds.colored_cloud(np.full((1, 3), np.nan, np.float32), instances.colors[:1], STAMP, "map").is_dense
 
 
 def test_colours_of_objects_are_those_of_the_report():

@@ -50,22 +50,18 @@ def instance_cloud(instances: Instances, colors: NDArray[np.uint8], stamp_ns: in
         stamp_ns: of the message.
         frame_id: the map frame.
     """
-    score = np.concatenate([[0], instances.scores]).astype(np.float32)[instances.labels]
-    return _message(
-        instances.points,
-        colors,
-        {
-            "label": (PointField.UINT32, instances.labels > 0),
-            "instance_id": (PointField.UINT32, instances.point_ids),
-            "score": (PointField.FLOAT32, score),
-        },
-        header(stamp_ns, frame_id),
-    )
+    ids, scores = np.concatenate([[0], instances.ids]), np.concatenate([[0], instances.scores])
+    tables = {
+        "label": (PointField.UINT32, (ids > 0).astype(np.uint32)),
+        "instance_id": (PointField.UINT32, ids.astype(np.uint32)),
+        "score": (PointField.FLOAT32, scores.astype(np.float32)),
+    }
+    return _message(instances.points, colors, instances.labels, tables, header(stamp_ns, frame_id))
 
 
 def colored_cloud(points: NDArray[np.float32], colors: NDArray[np.uint8], stamp_ns: int, frame_id: str) -> PointCloud2:
     """Return a cloud of x y z and rgb; N×3 float32 metres, N×3 uint8 RGB."""
-    return _message(points, colors, {}, header(stamp_ns, frame_id))
+    return _message(points, colors, np.zeros(0, np.int32), {}, header(stamp_ns, frame_id))
 
 
 def map_cloud(message: Any, max_points: int) -> MapCloud:
@@ -95,10 +91,19 @@ def map_cloud(message: Any, max_points: int) -> MapCloud:
 
 
 def _message(
-    points: NDArray[np.float32], colors: NDArray[np.uint8], more: dict[str, tuple[int, NDArray[Any]]], head: Header
+    points: NDArray[np.float32],
+    colors: NDArray[np.uint8],
+    labels: NDArray[np.int32],
+    tables: dict[str, tuple[int, NDArray[Any]]],
+    head: Header,
 ) -> PointCloud2:
-    """Return x y z, rgb (declared float as everywhere in PCL, its bytes are b g r 0) and more fields of four bytes."""
-    kinds = dict.fromkeys(("x", "y", "z", "rgb"), PointField.FLOAT32) | {name: kind for name, (kind, _) in more.items()}
+    """Return x y z, rgb (declared float as everywhere in PCL, its bytes are b g r 0) and more fields of four bytes.
+
+    Each of `tables` is the kind of a field and its value for every label.
+    """
+    kinds = dict.fromkeys(("x", "y", "z", "rgb"), PointField.FLOAT32) | {
+        name: kind for name, (kind, _) in tables.items()
+    }
     dtype = np.dtype([(name, "4u1" if name == "rgb" else f"<{_KINDS[kind]}") for name, kind in kinds.items()])
     message = PointCloud2(
         header=head,
@@ -119,8 +124,8 @@ def _message(
         for k, axis in enumerate(("x", "y", "z")):
             rows[axis] = points[block, k]
             rows["rgb"][:, k] = colors[block, 2 - k]
-        for name, (_, values) in more.items():
-            rows[name] = values[block]
+        for name, (_, table) in tables.items():
+            rows[name] = table[labels[block]]
     return message
 
 
