@@ -44,7 +44,7 @@ def test_a_file_for_a_node_serves_as_well(tmp_path):
 def test_what_a_nodes_file_says_in_several_blocks_and_of_the_node_alone(tmp_path):
     path = tmp_path / "node.yaml"
     path.write_text(
-        "/**:\n  ros__parameters:\n    use_sim_time: true\n    map.depth_max_m: 4\n    qos_overrides: {/tf: {depth: 1}}\n"
+        "/**:\n  ros__parameters: {use_sim_time: true, map.depth_max_m: 4, qos_overrides: {/tf: {depth: 1}}}\n"
         "/any3dis:\n  ros__parameters:\n    map: {voxel_size_m: 0.05}\n/other:\n  ros__parameters:\n"
     )
     config = from_yaml(path, Config(), of_node=("use_sim_time", "qos_overrides"))
