@@ -124,7 +124,7 @@ def test_a_million_points_take_milliseconds():
     np.testing.assert_array_equal(np.stack([fields[a] for a in "xyz"], 1), instances.points)
     np.testing.assert_array_equal(fields["rgb"].view(np.uint32) & 255, instances.colors[:, 2])
     np.testing.assert_array_equal(fields["instance_id"], instances.labels)
-    assert min(seconds) < 0.05, seconds  # 0.01 s; five times that where the data are copied on the way
+    assert min(seconds) < 0.05, seconds  # 0.015 s; over three times that where data are copied on the way
 
 
 def test_what_is_sent_can_be_a_map():
