@@ -82,6 +82,7 @@ class Any3disNode(LifecycleNode):
         if settings.preload:
             try:
                 self._segmenter.prepare(self._going_on)
+                log.info("the %s engine is ready", self._segmenter.engine)
             except (InputError, Cancelled) as error:
                 log.error("not configured: %s", error)
                 return TransitionCallbackReturn.FAILURE
@@ -94,6 +95,8 @@ class Any3disNode(LifecycleNode):
         """Let images in, and requests."""
         if self._inputs is not None:
             self._inputs.subscribe()
+            topics = self._inputs.topics
+            log.info("listening on %s, %s, %s", topics.color, topics.depth, topics.info)
         self._diagnostics.inputs = self._inputs
         self._requests.refusal = ""
         return super().on_activate(state)
