@@ -49,7 +49,7 @@ def _keyframe(t: int, config: Config) -> Frame:
     x = u / _FOCAL_PX * near + 0.01 * t
     board = (np.abs(x) < 0.25 * near) & (np.abs(v / _FOCAL_PX) < 0.25)
     depth = np.where(board, near * 1000, far * 1000).astype(np.uint16)
-    color = np.where(board[..., None], np.uint8([200, 60, 40]), np.uint8([90, 90, 90])).astype(np.uint8)
+    color = np.where(board[..., None], (200, 60, 40), (90, 90, 90)).astype(np.uint8)
     T_map_camera = np.eye(4)
     T_map_camera[0, 3] = 0.01 * t
     return Frame(t, color, depth, Camera(_WIDTH, _HEIGHT, K), T_map_camera)

@@ -97,6 +97,9 @@ class SimulatedTracker:
         self._model = LEVELS[level]
         self._seed = (zlib.crc32(scene.name.encode()), zlib.crc32(level.encode()), replicate)
 
+    def warm_up(self) -> None:
+        """Do nothing: there is nothing to load."""
+
     def open(self, frames: Sequence[Frame], progress: Progress = silent) -> SimulatedSession:
         """Look up the instance images of the keyframes by name."""
         images = [self._scene.instance_images[f.name] for f in frames]

@@ -58,9 +58,14 @@ class NodeClient:
         self._executor.shutdown()
         self._action.destroy()
 
-    def there(self) -> bool:
-        """Whether the node is seen."""
-        return bool(self._action.server_is_ready())
+    def there(self, timeout_s: float) -> bool:
+        """Return whether the node is seen, as soon as it is."""
+        return self._until(self._action.server_is_ready, timeout_s)
+
+    @property
+    def several(self) -> bool:
+        """Whether more than one node of this name is seen."""
+        return self._node.count_publishers(f"{self.name}/instance_cloud") > 1
 
     def wait_until_there(self, timeout_s: float) -> None:
         """Wait for the node.
@@ -68,7 +73,7 @@ class NodeClient:
         Raises:
             InputError: it is not seen in time.
         """
-        if not self._until(self.there, timeout_s):
+        if not self.there(timeout_s):
             raise InputError(
                 f"no node '{self.name}' was seen within {timeout_s:g} s; start it (ros2 run any3dis_ros any3dis_node), "
                 "name it (--node), or let this program start one (--start-node); both need one ROS_DOMAIN_ID"
@@ -82,6 +87,11 @@ class NodeClient:
             return waiting == "0" and _seconds(newest) > stamp_ns / 1e9 - _STAMP_TOLERANCE_S
 
         return self._until(done, timeout_s)
+
+    def received(self, topic: str) -> int | None:
+        """Return how many messages of an input the node said that it received; None = it has not said yet."""
+        count = self._input.get(f"{topic} received", "")
+        return int(count) if count.isdecimal() else None
 
     def segment(self, tell: Tell) -> Segment.Result:
         """Run a segmentation to its end; an exception meanwhile, as that of Ctrl-C, cancels it.

@@ -45,12 +45,14 @@ class Played:
 
     Attributes:
         messages: that went out, those on /clock not counted.
+        color_images: of them.
         seconds: that it took.
         lag_s: by which the latest of them was late.
         color_stamp_ns: newest stamp of a colour image, 0 = there was none.
     """
 
     messages: int
+    color_images: int
     seconds: float
     lag_s: float
     color_stamp_ns: int
@@ -97,6 +99,11 @@ class Player:
         if static := playback.static_transforms():
             self._static.publish(static)
 
+    @property
+    def color_topic(self) -> str:
+        """Full name of the topic of the colour images."""
+        return str(self._publishers[COLOR].topic_name)
+
     def unheard(self) -> list[str]:
         """Return the topics that no node listens to; only those that segmenting cannot do without."""
         needed = [p for part, p in self._publishers.items() if part != DEPTH_INFO]
@@ -126,7 +133,7 @@ class Player:
             Stopped: from outside.
         """
         began, first_ns = time.monotonic(), None
-        sent, lag_s, newest_ns = 0, 0.0, 0
+        sent, images, lag_s, newest_ns = 0, 0, 0.0, 0
         for record in self._playback:
             if first_ns is None:
                 first_ns = record.log_ns
@@ -136,7 +143,7 @@ class Player:
             self._publishers[record.part].publish(record.cdr)
             sent += 1
             if record.part == COLOR:
-                newest_ns = max(newest_ns, record.stamp_ns)
+                images, newest_ns = images + 1, max(newest_ns, record.stamp_ns)
             progress("play", sent, self._playback.count)
         if sent < self._playback.count:  # the others are damaged
             progress("play", self._playback.count, self._playback.count)
@@ -144,7 +151,7 @@ class Player:
             raise InputError("the bag holds no message that can be read")
         seconds = time.monotonic() - began
         self._wait_until_acknowledged()
-        return Played(sent, seconds, lag_s, newest_ns)
+        return Played(sent, images, seconds, lag_s, newest_ns)
 
     def _wait_until(self, due: float, log_ns: int, rate: float) -> None:
         """Wait, with /clock going on."""

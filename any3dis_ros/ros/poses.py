@@ -150,7 +150,7 @@ class TransformGaps:
 def _listener(buffer: Any, node: Any, gaps: TransformGaps) -> Any:
     """Return a listener that also tells `gaps` what it hears, without a second subscription."""
 
-    class Listener(packages.TransformListener):  # type: ignore[misc]
+    class Listener(packages.TransformListener):
         def callback(self, data: Any) -> None:
             gaps.note(data, static=False)  # before the lookup that it makes possible
             super().callback(data)

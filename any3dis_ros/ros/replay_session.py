@@ -29,6 +29,7 @@ from any3dis_ros.terminal import Bars
 log = logging.getLogger(__name__)
 
 _TAKEN_IN_S = 10.0
+_SEEN_S = 1.0  # in which a node that was there before is discovered, as a rule
 
 
 class Session:
@@ -74,17 +75,30 @@ class Session:
             if not options.no_segment:
                 self._client.wait_until_there(options.wait)
             self._player.wait_until_heard(options.wait)
+            if self._client.several:
+                raise InputError(self._taken())
+            before = 0 if self._process is not None else self._client.received(self._player.color_topic)
             played = self._player.play(options.rate, bars)
         except Stopped:
             self._check_node()
             raise
         if not options.quiet:
             print(f"played {played}", flush=True)
-        if not options.no_segment and not self._client.wait_until_taken_in(played.color_stamp_ns, _TAKEN_IN_S):
+        if options.no_segment:
+            return
+        if not self._client.wait_until_taken_in(played.color_stamp_ns, _TAKEN_IN_S):
             log.warning(
                 "%s did not say on /diagnostics within %g s that the last image is dealt with; it segments what it has",
                 self.name,
                 _TAKEN_IN_S,
+            )
+        after = self._client.received(self._player.color_topic)
+        if before is not None and after is not None and after - before < played.color_images:
+            log.warning(
+                "%s received %d of %d colour images: this machine is too busy; play slower (--rate)",
+                self.name,
+                after - before,
+                played.color_images,
             )
 
     def segment(self) -> tuple[Any, Any]:
@@ -118,17 +132,20 @@ class Session:
         names = {part: f"{namespace}/{name}" for part, name in input_names(playback).items()}
         stop = threading.Event()
         if options.start_node:
-            if self._client.there():
-                raise InputError(
-                    f"a node '{self.name}' is running already; leave --start-node out to use it, or take another name "
-                    "(--node) or another ROS_DOMAIN_ID"
-                )
+            if self._client.there(_SEEN_S):
+                raise InputError(self._taken())
             names, remaps = node_arguments.rectified(playback, names)
             arguments = node_arguments.for_node(self.name, remaps, options, playback, self._settings)
             self._process = NodeProcess(node_command(arguments))
             self._stack.callback(self._process.end)
             stop = self._process.ended
         self._player = Player(node, playback, names, clock=not options.no_clock, stop=stop)
+
+    def _taken(self) -> str:
+        return (
+            f"another node '{self.name}' is running; leave --start-node out to use it, or take another name (--node) "
+            "or another ROS_DOMAIN_ID"
+        )
 
     def _check_node(self) -> None:
         if self._process is not None and self._process.ended.is_set():
