@@ -95,7 +95,7 @@ class Session:
         after = self._client.received(self._player.color_topic)
         if before is not None and after is not None and after - before < played.color_images:
             log.warning(
-                "%s received %d of %d colour images: this machine is too busy; play slower (--rate)",
+                "%s received %d of %d colour images: it is too busy; play slower (--rate)",
                 self.name,
                 after - before,
                 played.color_images,
