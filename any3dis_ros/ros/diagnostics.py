@@ -47,6 +47,8 @@ class Diagnostics:
         )
 
     def _publish(self) -> None:
+        if not self._node.context.ok():
+            return
         inputs = self.inputs
         statuses = [
             self._status("input", *self._of_input(inputs)),

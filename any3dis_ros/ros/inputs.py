@@ -85,7 +85,8 @@ class Inputs:
             (kinds[settings.depth_transport == "raw"], topics.depth),
             (CameraInfo, topics.info),
         )
-        self._subscriptions = [ImageSubscription(self._node, *w, settings.sensor_reliability, group) for w in wanted]
+        how = (settings.sensor_reliability, settings.sync_queue_size, group)
+        self._subscriptions = [ImageSubscription(self._node, kind, topic, *how) for kind, topic in wanted]
         filters = [subscription.filter for subscription in self._subscriptions]
         filters[0].registerCallback(self._watch_time)  # before the synchroniser, which a jump would freeze
         self._synchronizer = packages.ApproximateTimeSynchronizer(
@@ -94,7 +95,7 @@ class Inputs:
             self._config.input.sync_max_interval_s + 1e-9,  # what message_filters takes is less than its bound
         )
         self._synchronizer.registerCallback(self._offer)
-        depth_info = ImageSubscription(self._node, CameraInfo, topics.depth_info, settings.sensor_reliability, group)
+        depth_info = ImageSubscription(self._node, CameraInfo, topics.depth_info, *how)
         depth_info.filter.registerCallback(self._take_depth_info)
         self._others = [depth_info]
         if settings.map_source == "topic":

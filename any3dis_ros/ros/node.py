@@ -51,7 +51,7 @@ class Any3disNode(LifecycleNode):
         self._fusion: Background | None = None
         self._logs = RosLog(self.get_logger())
         logging.getLogger("any3dis_ros").addHandler(self._logs)
-        logging.getLogger("any3dis_ros").setLevel(logging.INFO)
+        logging.getLogger("any3dis_ros").setLevel(logging.DEBUG)  # which of it is shown is the ROS logger's to say
         try:
             declare(self)
         except InputError:

@@ -17,9 +17,6 @@ except ImportError:  # Humble
 
 log = logging.getLogger(__name__)
 
-_DEPTH = 10
-_BEST_EFFORT = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
-_RELIABLE = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LAST = QoSProfile(depth=1)
 
@@ -35,6 +32,7 @@ class ImageSubscription:
         kind: message type.
         topic: full name.
         reliability: auto, reliable or best_effort.
+        depth: messages that wait while the node is busy; beyond it the oldest is lost, without a word from DDS.
         group: callback group of the messages.
 
     Attributes:
@@ -44,12 +42,14 @@ class ImageSubscription:
         lost: messages that a best-effort link lost, where the middleware tells.
     """
 
-    def __init__(self, node: Any, kind: Any, topic: str, reliability: str, group: Any) -> None:
+    def __init__(self, node: Any, kind: Any, topic: str, reliability: str, depth: int, group: Any) -> None:
         self._node, self._kind, self.topic, self._group = node, kind, topic, group
         self.received = self.lost = 0
         self._reliability = reliability
         self._open = True
-        quality = _BEST_EFFORT if reliability == "best_effort" else _RELIABLE
+        self._best_effort = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+        reliable = QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+        quality = self._best_effort if reliability == "best_effort" else reliable
         self.filter = self._tolerant(
             lambda events: packages.Subscriber(
                 node, kind, topic, qos_profile=quality, callback_group=group, event_callbacks=events
@@ -95,7 +95,7 @@ class ImageSubscription:
                     self._kind,
                     self.topic,
                     self.filter.signalMessage,
-                    _BEST_EFFORT,
+                    self._best_effort,
                     callback_group=self._group,
                     event_callbacks=events,
                 )
