@@ -72,11 +72,13 @@ class Session:
         """
         options = self._options
         try:
+            bars("waiting for the node", 0, 1)
             if not options.no_segment:
                 self._client.wait_until_there(options.wait)
             self._player.wait_until_heard(options.wait)
             if self._client.several:
                 raise InputError(self._taken())
+            bars("waiting for the node", 1, 1)
             before = 0 if self._process is not None else self._client.received(self._player.color_topic)
             played = self._player.play(options.rate, bars)
         except Stopped:
