@@ -258,7 +258,9 @@ class NodeConfig(Section):
     fuse_live: bool = param(True, "fuse keyframes as they come; off = all of them when a run begins")
     tf_timeout_s: float = param(1.0, "seconds to wait for the pose of an image", low=0.0, high=10.0)
     tf_buffer_s: float = param(10.0, "seconds of transforms kept", low=1.0, high=600.0)
-    sync_queue_size: int = param(30, "messages of each topic that wait to be taken, and for their partner", low=2, high=1000)
+    sync_queue_size: int = param(
+        30, "messages of each topic that wait to be taken, and for their partner", low=2, high=1000
+    )
     queue_size: int = param(90, "pairs of images that wait for their pose (1.5 MB a VGA pair)", low=1, high=10000)
     cloud_colors: str = param(
         "objects",

@@ -24,10 +24,10 @@ from any3dis_ros.io.scenes import bag_files
 from any3dis_ros.objects.evaluation import evaluate_instances
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.objects.overlap import GroundTruth
-from any3dis_ros.ros import replay_arguments
 from any3dis_ros.ros.conversions.published import instances_of_labels, published_instances
-from any3dis_ros.ros.node_arguments import checked_settings
-from any3dis_ros.ros.replay_session import Session
+from any3dis_ros.ros.replay import arguments
+from any3dis_ros.ros.replay.node_arguments import checked_settings
+from any3dis_ros.ros.replay.session import Session
 from any3dis_ros.terminal import Bars
 from benchmarks import tables
 
@@ -46,7 +46,7 @@ def offline(bag: Path, folder: Path) -> Instances:
 
 def over_dds(bag: Path, rate: float, folder: Path) -> Instances:
     """Play to a node that is started for it; return the labelled cloud that it published."""
-    options = replay_arguments.parse([str(bag), "--start-node", "--rate", str(rate)])
+    options = arguments.parse([str(bag), "--start-node", "--rate", str(rate)])
     settings, config = checked_settings([])
     with ExitStack() as stack:
         bars = Bars(quiet=False)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.duration import Duration
+from rclpy.qos import QoSProfile
 from rclpy.time import Time
 
 from any3dis_ros.config import NodeConfig
@@ -18,6 +19,7 @@ from any3dis_ros.ros.conversions.transforms import nanoseconds, transform_matrix
 from any3dis_ros.ros.ingest import PoseOnItsWay
 
 _SECOND = 1_000_000_000
+_DEPTH = 1000  # of /tf, which a robot fills at hundreds of hertz; tf2_ros' own 100 last no second
 
 
 class Poses:
@@ -159,4 +161,4 @@ def _listener(buffer: Any, node: Any, gaps: TransformGaps) -> Any:
             gaps.note(data, static=True)
             super().static_callback(data)
 
-    return Listener(buffer, node)
+    return Listener(buffer, node, qos=QoSProfile(depth=_DEPTH))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from any3dis_ros.ros import node_process
-from any3dis_ros.ros.node_process import NodeProcess
+from any3dis_ros.ros.replay import node_process
+from any3dis_ros.ros.replay.node_process import NodeProcess
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_one_that_does_not_end_is_told_of_and_killed(child, caplog, monkeypatch)
 @pytest.mark.skipif(sys.platform != "linux", reason="what asks the kernel is Linux's alone")
 def test_it_does_not_outlive_a_parent_that_is_killed():
     code = """
-        from any3dis_ros.ros.node_process import NodeProcess
+        from any3dis_ros.ros.replay.node_process import NodeProcess
         import sys
         one = NodeProcess([sys.executable, "-c", "import time; time.sleep(60)"])
         print(one.pid, flush=True)

@@ -1,4 +1,4 @@
-"""Inputs beyond one registered camera: depth of its own frame, a map from outside; and what /diagnostics says of them."""
+"""Inputs beyond one registered camera: depth of its own frame, a map from outside; and what /diagnostics says."""
 
 from __future__ import annotations
 

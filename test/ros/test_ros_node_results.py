@@ -65,7 +65,7 @@ def test_before_any_run_there_is_nothing_to_ask_for_or_to_save(start, robot, tmp
 
 
 def test_a_result_is_saved_as_offline_and_loaded_by_another_node(segmented, start, robot, tmp_path, two_boxes):
-    node, objects = segmented
+    _, objects = segmented
     answer = robot.ask(Save, "/any3dis/save", Save.Request(folder=str(tmp_path / "out")))
     assert answer.success, answer.message
     assert answer.message == f"3 objects written to {tmp_path / 'out'}"

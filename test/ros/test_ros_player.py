@@ -35,7 +35,7 @@ from any3dis_ros.io.rosbag.playback import Playback  # noqa: E402
 from any3dis_ros.io.scenes import bag_files  # noqa: E402
 from any3dis_ros.progress import silent  # noqa: E402
 from any3dis_ros.ros.conversions.transforms import nanoseconds  # noqa: E402
-from any3dis_ros.ros.player import Player, Stopped, input_names  # noqa: E402
+from any3dis_ros.ros.replay.player import Player, Stopped, input_names  # noqa: E402
 
 pytestmark = pytest.mark.dds
 

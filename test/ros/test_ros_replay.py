@@ -29,9 +29,10 @@ from any3dis_ros.io.rosbag.playback import Playback  # noqa: E402
 from any3dis_ros.io.scenes import bag_files, read_scene  # noqa: E402
 from any3dis_ros.objects.evaluation import evaluate_instances, format_table  # noqa: E402
 from any3dis_ros.progress import silent  # noqa: E402
-from any3dis_ros.ros import replay, replay_arguments  # noqa: E402
 from any3dis_ros.ros.conversions.published import instances_of_labels  # noqa: E402
-from any3dis_ros.ros.node_arguments import checked_settings, for_node, rectified  # noqa: E402
+from any3dis_ros.ros.replay import arguments as command_line  # noqa: E402
+from any3dis_ros.ros.replay import program as replay_program  # noqa: E402
+from any3dis_ros.ros.replay.node_arguments import checked_settings, for_node, rectified  # noqa: E402
 
 pytestmark = pytest.mark.dds
 
@@ -99,7 +100,7 @@ def test_the_node_sees_and_finds_what_the_command_line_does(wire, program, names
     out, truth = tmp_path / "out", SAMPLE / "room_gt.npz"
     settings = (*QUICK, "--set", "keyframes.stride=5")
     more = ("--save", out, "--truth", truth)
-    one = program("replay", short, "--start-node", *settings, *more)
+    one = program("replay.program", short, "--start-node", *settings, *more)
     told, errors = replayed(one)
     assert one.returncode == 0, errors
     assert "WARN" not in errors
@@ -129,11 +130,11 @@ def test_a_node_that_is_running_is_used_and_left_alone(wire, program, names, sho
     parameters = {"preload": "false", "map.voxel_size_m": 0.05, "keyframes.stride": 10, "iteration.max_rounds": 1}
     parameters |= {"color_transport": "compressed", "depth_transport": "compressedDepth"}
     node = program("node", *namespace, *(w for n, v in parameters.items() for w in ("-p", f"{n}:={v}")))
-    one = program("replay", short, "--rate", "2", "--quiet", *namespace)
+    one = program("replay.program", short, "--rate", "2", "--quiet", *namespace)
     assert replayed(one) == ("", "")
     assert one.returncode == 0
     assert "/robot/any3dis" in names()
-    again = program("replay", short, "--start-node", "--node", "/robot/any3dis")
+    again = program("replay.program", short, "--start-node", "--node", "/robot/any3dis")
     assert "another node '/robot/any3dis' is running; leave --start-node out" in replayed(again)[1]
     assert again.returncode == 2
     assert node.poll() is None
@@ -163,21 +164,21 @@ def test_what_the_user_can_mend_is_one_sentence(wire, monkeypatch, tmp_path, cap
     monkeypatch.setenv("ROS_DOMAIN_ID", str(wire.context.get_domain_id()))
     bag = whole_bag().write(tmp_path / "bag")
     wait = () if "--start-node" in more else ("--wait", "0.2")
-    assert replay.main([str(bag), *wait, *more]) == 2
+    assert replay_program.main([str(bag), *wait, *more]) == 2
     errors = capfd.readouterr().err
     assert re.search(f"^any3dis_replay: .*{words}", errors, re.MULTILINE)
     assert "Traceback" not in errors
 
 
 def test_a_bag_that_is_not_there(capfd):
-    assert replay.main(["/nowhere"]) == 2
+    assert replay_program.main(["/nowhere"]) == 2
     assert "any3dis_replay: /nowhere does not exist; give a rosbag2 folder" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("number", "stage"), [(signal.SIGINT, "play"), (signal.SIGTERM, "features")])
 def test_a_signal_ends_the_node_as_well(wire, program, names, short, number, stage):
     more = ("--set", "preload=false", "--node", "/alone/any3dis", "--rate", "4")
-    one = program("replay", short, "--start-node", *QUICK, *more)
+    one = program("replay.program", short, "--start-node", *QUICK, *more)
     until_said(one.stderr, stage)
     wire.until(lambda: "/alone/any3dis" in names(), "the node to be seen")
     one.send_signal(number)
@@ -191,7 +192,7 @@ def test_a_signal_ends_the_node_as_well(wire, program, names, short, number, sta
 
 
 def test_parameters_of_a_file_and_single_ones(tmp_path, monkeypatch):
-    options = replay_arguments.parse(["bag", "--start-node", "--params-file", "mine.yaml", "--global-frame", "odom"])
+    options = command_line.parse(["bag", "--start-node", "--params-file", "mine.yaml", "--global-frame", "odom"])
     settings, config = checked_settings(["keyframes.stride=3", "tracker={engine: geometric}", "tf_timeout_s=2"])
     assert (config.keyframes.stride, config.tracker.engine) == (3, "geometric")
     with BagFile(bag := whole_bag().write(tmp_path / "bag"), bag_files(bag)) as opened:

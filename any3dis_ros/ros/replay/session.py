@@ -19,11 +19,11 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from any3dis_ros.errors import InputError
 from any3dis_ros.interrupts import uninterrupted
 from any3dis_ros.io.rosbag.playback import Playback
-from any3dis_ros.ros import node_arguments
-from any3dis_ros.ros.client import NodeClient
-from any3dis_ros.ros.node_process import NodeProcess, node_command
-from any3dis_ros.ros.player import Player, Stopped, input_names
-from any3dis_ros.ros.replay_output import Stages
+from any3dis_ros.ros.replay import node_arguments
+from any3dis_ros.ros.replay.client import NodeClient
+from any3dis_ros.ros.replay.node_process import NodeProcess, node_command
+from any3dis_ros.ros.replay.output import Stages
+from any3dis_ros.ros.replay.player import Player, Stopped, input_names
 from any3dis_ros.terminal import Bars
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,10 @@ from any3dis_ros.io.rosbag.bagfile import BagFile
 from any3dis_ros.io.rosbag.playback import Playback
 from any3dis_ros.io.scenes import bag_files
 from any3dis_ros.io.staging import check_writable
-from any3dis_ros.ros import replay_arguments, replay_output
-from any3dis_ros.ros.node_arguments import checked_settings
-from any3dis_ros.ros.replay_session import Session
+from any3dis_ros.ros.replay import arguments as command_line
+from any3dis_ros.ros.replay import output
+from any3dis_ros.ros.replay.node_arguments import checked_settings
+from any3dis_ros.ros.replay.session import Session
 from any3dis_ros.terminal import Bars
 
 log = logging.getLogger(__name__)
@@ -27,14 +28,14 @@ log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return the exit status, as that of `any3dis`."""
-    return run("any3dis_replay", replay, replay_arguments.parse(sys.argv[1:] if arguments is None else arguments))
+    return run("any3dis_replay", replay, command_line.parse(sys.argv[1:] if arguments is None else arguments))
 
 
 def replay(options: argparse.Namespace) -> None:
     """Play, segment, show, score, save: what the options ask for."""
-    replay_arguments.check(options)
+    command_line.check(options)
     settings, config = checked_settings(options.set)
-    truth = replay_output.load_truth(options.truth)  # first, as a wrong file is told sooner than a bag is played
+    truth = output.load_truth(options.truth)  # first, as a wrong file is told sooner than a bag is played
     if options.save and options.start_node:
         check_writable(options.save)
     with ExitStack() as stack:
@@ -49,10 +50,10 @@ def replay(options: argparse.Namespace) -> None:
         if not options.no_segment:
             result, cloud = session.segment()
             if not options.quiet:
-                replay_output.show(result, cloud)
+                output.show(result, cloud)
                 if truth is not None:
                     print(f"\n{session.name}/instance_cloud against {options.truth}:")
-                    print(replay_output.score(cloud, truth))
+                    print(output.score(cloud, truth))
         if options.save:
             session.save(options.save)
             if not options.quiet:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from any3dis_ros.arguments import add_recording_options
 from any3dis_ros.errors import InputError
-from any3dis_ros.ros.player import MATCH_TIMEOUT_S
+from any3dis_ros.ros.replay.player import MATCH_TIMEOUT_S
 
 _ROS_ARGS, _END = "--ros-args", "--"
 
