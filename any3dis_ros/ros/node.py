@@ -14,6 +14,7 @@ from typing import Any
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from any3dis_ros.errors import Cancelled, InputError
@@ -32,6 +33,8 @@ from any3dis_ros.ros.session import UNDER_WAY, Busy, Request, Segmenter
 from any3dis_ros.ros.stored import Stored
 
 log = logging.getLogger(__name__)
+
+RCLError = rclpy_implementation.RCLError
 
 THREADS = 6  # a run, a trigger's refusal, images, transforms, a lifecycle transition that waits, and one to spare
 
@@ -230,6 +233,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:
+        if rclpy.ok():  # else a signal came between looking whether to go on and going on
+            raise
     finally:
         with uninterrupted():
             if node is not None:
