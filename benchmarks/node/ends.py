@@ -18,7 +18,7 @@ from statistics import median
 from benchmarks import tables
 from benchmarks.node.camera import SAMPLE, Camera, scene_frames
 from benchmarks.node.client import Client, Run
-from benchmarks.node.process import alive, descendants, machine, node, own_domain, resident_mb
+from benchmarks.node.process import Child, alive, descendants, machine, node, own_domain, resident_mb
 
 STAGES = ("superpoints", "visibility", "features", "tracking", "merging")
 SIZE = (320, 240)
@@ -92,13 +92,20 @@ def by_signal(ends: Ends, number: int, stage: str, domain: int, camera: Camera) 
         ends.seconds.append(time.monotonic() - began)
         left, words = alive(below), process.crashes()
         if status or left or words:
-            ends.faults.append(f"{stage or 'idle'}: exit status {status}, {len(left)} processes left, said {words}")
+            said = last_lines(process) if words else ""
+            ends.faults.append(f"{stage or 'idle'}: exit status {status}, {len(left)} processes left {said}")
+
+
+def last_lines(process: Child) -> str:
+    """Return the end of what a process said, on one line."""
+    return " / ".join(line.strip() for line in process.output.splitlines()[-3:])
 
 
 def by_lifecycle(ends: Ends, times: int, is_busy: bool, domain: int, camera: Camera) -> None:
     """Take one node down to unconfigured and up again."""
     with node(*PARAMETERS, domain=domain) as process, Client(domain) as asks:
         asks.trigger("trigger")
+        resident: list[float] = []
         for k in range(times):
             ends.tried += 1
             run = None
@@ -115,9 +122,10 @@ def by_lifecycle(ends: Ends, times: int, is_busy: bool, domain: int, camera: Cam
             forgotten = "no keyframe yet" in answer.message
             if failed or not forgotten:
                 ends.faults.append(f"{stage if is_busy else 'idle'}: refused {failed}, then: {answer.message}")
-        print(f"{ends.name}: {resident_mb(process.pid):.0f} MB resident after {times} times")
+            resident.append(resident_mb(process.pid))
+        print(f"{ends.name}: MB resident each time {[round(mb) for mb in resident]}")
         if process.stop() or process.crashes():
-            ends.faults.append(f"at the end: {process.output[-500:]}")
+            ends.faults.append(f"at the end: {last_lines(process)}")
 
 
 def report(all_ends: list[Ends]) -> str:

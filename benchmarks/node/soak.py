@@ -57,7 +57,6 @@ def follow(process: Child, source: Child, asks: Client, every_s: float) -> list[
         if now >= next_row:
             next_row += every_s
             cpu_s = cpu_seconds(process.pid)
-            said = asks.diagnostics.get("input", {})
             rows.append(
                 Row(
                     minute=round((now - start) / 60, 2),
@@ -65,13 +64,19 @@ def follow(process: Child, source: Child, asks: Client, every_s: float) -> list[
                     cpu_share=round((cpu_s - before[1]) / (now - before[0]), 2),
                     pairs=round(asks.value("input", "pairs")),
                     keyframes=round(asks.value("input", "keyframes")),
-                    left_out=sum(int(value) for key, value in said.items() if key.startswith("left out")),
+                    left_out=sum(left_out(asks).values()),
                     runs=runs,
                     failed=failed,
                 )
             )
             before = (now, cpu_s)
     return rows
+
+
+def left_out(asks: Client) -> dict[str, int]:
+    """Return how many pairs the node has left out, by reason."""
+    said = asks.diagnostics.get("input", {})
+    return {key.partition(": ")[2]: int(value) for key, value in said.items() if key.startswith("left out: ")}
 
 
 def growth_mb(rows: list[Row]) -> float:
@@ -82,14 +87,14 @@ def growth_mb(rows: list[Row]) -> float:
     return float(slope * (minutes[-1] - minutes[0]))
 
 
-def report(rows: list[Row], speed: float, sent: int) -> str:
+def report(rows: list[Row], speed: float, sent: int, reasons: dict[str, int]) -> str:
     """Return the table with its summary."""
     body = [[str(value) for value in asdict(row).values()] for row in rows]
     bound = Config().keyframes.max_keyframes
     summary = (
         f"{sent} pairs of {SIZE[0]}×{SIZE[1]} pixels at {speed:g} times 30 Hz, {machine()}. Keyframes are bounded at "
         f"{bound}. In the second half the resident set rose by {growth_mb(rows):.0f} MB, by a line fitted to it; its "
-        f"peak was {max(row.resident_mb for row in rows):.0f} MB."
+        f"peak was {max(row.resident_mb for row in rows):.0f} MB. Left out: {reasons or 'none'}."
     )
     return "\n\n".join([summary, tables.markdown(list(asdict(rows[0])), body)])
 
@@ -108,10 +113,10 @@ def main() -> None:
         asks.trigger("trigger")
         with Child("benchmarks.node.camera", *options, domain=domain) as source:
             rows = follow(process, source, asks, seconds / _ROWS)
-            sent = json.loads(source.output)["sent"]
+            sent, reasons = json.loads(source.output)["sent"], left_out(asks)
         if process.stop() or process.crashes():
             raise RuntimeError(f"the node did not end cleanly:\n{process.output[-2000:]}")
-    tables.keep(args.name, report(rows, args.speed, sent), [asdict(row) for row in rows])
+    tables.keep(args.name, report(rows, args.speed, sent, reasons), [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

@@ -117,9 +117,9 @@ def test_the_stopwatch_times_callbacks_by_name() -> None:
 def test_growth_is_that_of_the_second_half() -> None:
     rows = [soak.Row(t, min(100.0 * t, 500.0) + 2.0 * max(t - 5, 0), 0.5, 0, 0, 0, 0, 0) for t in range(20)]
     assert soak.growth_mb(rows) == pytest.approx(2.0 * 9)
-    text = soak.report(rows, 10.0, 1234)
+    text = soak.report(rows, 10.0, 1234, {"no pose: gap in TF": 3})
     assert "rose by 18 MB" in text
-    assert "peak was 528 MB" in text
+    assert "peak was 528 MB. Left out: {'no pose: gap in TF': 3}" in text
 
 
 def test_latencies_become_medians_and_worst() -> None:
