@@ -55,13 +55,15 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
     progress = Nested(progress)
     cloud = scene.cloud
     with clock("superpoints"):
-        progress("superpoints", 0, 1)
+        progress("superpoints", 0, 3)
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
         surface = build_surface(cloud, config.superpoints, viewpoints)
+        progress("superpoints", 1, 3)
         superpoint = compute_superpoints(surface, config.superpoints)
+        progress("superpoints", 2, 3)
         borders = find_borders(surface, superpoint)
         distance = viewing_distance(scene.frames)
-        progress("superpoints", 1, 1)
+        progress("superpoints", 3, 3)
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
     with clock("features"):

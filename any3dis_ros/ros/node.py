@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 RCLError = rclpy_implementation.RCLError
 
+_SWITCH_S = 0.001  # of Python between threads: at its 5 ms a callback waits for each of a run's threads in turn
 THREADS = 6  # a run, a trigger's refusal, images, transforms, a lifecycle transition that waits, and one to spare
 
 _INACTIVE = "the node is not active (ros2 lifecycle set <node> configure, then activate)"
@@ -221,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is asked to end; return the exit status."""
     node: Any3disNode | None = None
     executor: MultiThreadedExecutor | None = None
+    sys.setswitchinterval(_SWITCH_S)
     try:
         rclpy.init(args=arguments)
         node = Any3disNode()

@@ -14,6 +14,8 @@ from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
 
 _BLOCK = 8  # voxels along a block's edge: small blocks waste little on thin surfaces
+_BLOCKS = 16384  # as many as a room takes (168 MB): growing copies all, half a second in which no other thread runs
+_AT_ONCE = 500  # blocks integrated in one call, during which no other Python thread runs either: some milliseconds
 _WEIGHTLESS = 1e-3
 _FINEST = 0.002  # metres
 _AUTOMATIC = (0.005, 0.02)  # metres
@@ -81,7 +83,7 @@ class Mapper:
             attr_channels=((1), (1), (3)),
             voxel_size=voxel_size,
             block_resolution=_BLOCK,
-            block_count=4096,
+            block_count=_BLOCKS,
             device=o3d.core.Device("CPU:0"),
         )
 
@@ -104,7 +106,9 @@ class Mapper:
         K = o3d.core.Tensor(K)
         T = o3d.core.Tensor(frame.T_camera_map)
         blocks = self._grid.compute_unique_block_coordinates(depth, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
-        self._grid.integrate(blocks, depth, color, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
+        for first in range(0, len(blocks), _AT_ONCE):
+            some = blocks[first : first + _AT_ONCE]
+            self._grid.integrate(some, depth, color, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
         self._fused += 1
 
     def cloud(self) -> MapCloud:
