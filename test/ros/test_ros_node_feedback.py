@@ -5,7 +5,7 @@ import pytest
 from any3dis_ros.ros import feedback as module
 from any3dis_ros.ros.feedback import Feedback
 
-STAGES = ["engine", "map", "superpoints", "visibility", "features"]
+STAGES = ["keyframes", "engine", "map", "superpoints", "visibility", "features"]
 ROUNDS = [f"tracking, round {r}" for r in range(1, 12)]
 
 
