@@ -53,10 +53,11 @@ class Poses:
 
     def between(self, target: str, source: str, stamp_ns: int) -> NDArray[np.float64]:
         """Return 4×4 ``T_target_source`` at a stamp; raises what calling the object does."""
+        known_ns = self._latest_ns(target, source)  # first: what comes in between proves nothing
         try:
             found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except packages.ExtrapolationException as error:
-            if stamp_ns < self._latest_ns(target, source):
+            if stamp_ns < known_ns:
                 raise TransformError("older than the transforms that are kept", str(error)) from error
             raise PoseOnItsWay(str(error)) from error
         except packages.TransformException as error:

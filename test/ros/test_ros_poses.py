@@ -13,8 +13,12 @@ pytest.importorskip("tf2_msgs.msg", reason="the interfaces are not built", exc_t
 import numpy as np  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 
+from any3dis_ros.config import NodeConfig  # noqa: E402
+from any3dis_ros.io.transforms import TransformError  # noqa: E402
+from any3dis_ros.ros import packages, poses  # noqa: E402
 from any3dis_ros.ros.conversions.transforms import transform_message  # noqa: E402
-from any3dis_ros.ros.poses import TransformGaps  # noqa: E402
+from any3dis_ros.ros.ingest import PoseOnItsWay  # noqa: E402
+from any3dis_ros.ros.poses import Poses, TransformGaps  # noqa: E402
 
 S = 10**9
 
@@ -65,3 +69,35 @@ def test_what_is_remembered_is_bounded():
         gaps.note(message((t, "map", "base")), static=False)
     assert len(gaps._stamps["base"]) <= 201
     assert gaps.around("map", "base", 9_999)[0] == 0
+
+
+class Arriving(packages.Buffer):
+    """A buffer into which a transform comes right after a lookup failed for want of it."""
+
+    coming = ()
+
+    def lookup_transform(self, *arguments, **options):
+        try:
+            return super().lookup_transform(*arguments, **options)
+        except packages.ExtrapolationException:
+            for transform in self.coming:
+                self.set_transform(transform, "test")
+            raise
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    monkeypatch.setattr(poses, "_listener", lambda *_: None)
+    monkeypatch.setattr(packages, "Buffer", lambda cache_time, node: Arriving(cache_time))
+    return Poses(None, NodeConfig(camera_frame="camera"), 10.0)
+
+
+def test_a_transform_that_comes_between_two_looks_does_not_make_an_image_old(camera):
+    for ns in (S, 2 * S):
+        camera._buffer.set_transform(transform_message(np.eye(4), ns, "map", "camera"), "test")
+    camera._buffer.coming = [transform_message(np.eye(4), 4 * S, "map", "camera")]
+    with pytest.raises(PoseOnItsWay):
+        camera(3 * S)
+    np.testing.assert_array_equal(camera(3 * S), np.eye(4))
+    with pytest.raises(TransformError, match="first sample"):
+        camera(S // 2)
