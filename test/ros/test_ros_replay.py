@@ -122,7 +122,7 @@ def test_the_node_sees_and_finds_what_the_command_line_does(wire, program, names
     assert format_table(evaluate_instances(labelled, load_ground_truth(truth))) in told
     assert told.endswith(f"report: {out / 'report.html'}\n")
     assert (out / "report.html").is_file()
-    wire.until(lambda: "/any3dis" not in names(), "the node to be gone")
+    wire.until(lambda: "/any3dis" not in names(), "the node to be gone", 60)  # DDS holds a lost goodbye for 20 s
 
 
 def test_a_node_that_is_running_is_used_and_left_alone(wire, program, names, short):
