@@ -25,6 +25,8 @@ from any3dis_ros.terminal import LogLines
 
 log = logging.getLogger("any3dis_ros")
 
+OF_RCLPY = ("use_sim_time", "qos_overrides")  # parameters that every node has
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
@@ -178,7 +180,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
 
 def configuration(options: argparse.Namespace) -> Config:
     """Combine the defaults, the configuration file, and single settings, the later winning."""
-    of_node = {"use_sim_time", "qos_overrides", *(p.name for p in parameters(NodeConfig))}
+    of_node = {*OF_RCLPY, *(p.name for p in parameters(NodeConfig))}
     config = from_yaml(options.config, Config(), of_node) if options.config else Config()
     return from_mapping(settings(options.set), config)
 

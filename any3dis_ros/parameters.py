@@ -219,3 +219,12 @@ def _replaced(section: Any, values: Mapping[str, Any], prefix: str) -> Any:
         return dataclasses.replace(section, **changes)
     except InputError as error:
         raise InputError(str(error).replace("parameter '", f"parameter '{prefix}", 1)) from None
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the entries of nested mappings by dotted names, as `seconds.tracking`."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 
+from any3dis_ros.ros.ingest import IngestStatus
 from any3dis_ros.ros.inputs import Inputs
 from any3dis_ros.ros.services import flat
 from any3dis_ros.ros.session import Segmenter
@@ -87,7 +88,7 @@ class Diagnostics:
         values["keyframes [MB]"] = f"{status.keyframe_bytes / 1e6:.1f}"
         values["newest image [s]"] = f"{inputs.newest_ns / _SECOND:.9f}"
         values |= {f"left out: {reason}": count for reason, count in status.left_out.items()}
-        return _judged(inputs, rates, status.left_out), values
+        return _judged(received, rates, status), values
 
     def _rates(self, counts: dict[str, int]) -> dict[str, float]:
         """Return counts a second since the last call."""
@@ -110,9 +111,9 @@ class Diagnostics:
         return level, {"engine": segmenter.engine or "not loaded yet", **last}
 
 
-def _judged(inputs: Inputs, rates: Mapping[str, float], left_out: Mapping[str, int]) -> Level:
+def _judged(received: Mapping[str, tuple[int, int]], rates: Mapping[str, float], status: IngestStatus) -> Level:
     """Return the level and what to look at first."""
-    silent = [topic for topic in inputs.received if not rates[topic]]
+    silent = [topic for topic in received if not rates[topic]]
     if silent:
         return DiagnosticStatus.WARN, f"nothing comes on {', '.join(silent)}"
     if not rates["pairs"]:
@@ -121,10 +122,10 @@ def _judged(inputs: Inputs, rates: Mapping[str, float], left_out: Mapping[str, i
             "images come, but none belong together: colour, depth and camera_info must be stamped within "
             "input.sync_max_interval_s",
         )
-    lossy = [topic for topic, (_, lost) in inputs.received.items() if lost]
+    lossy = [topic for topic, (_, lost) in received.items() if lost]
     if lossy:
         return DiagnosticStatus.WARN, f"messages are lost on the way on {', '.join(lossy)}; set the driver to reliable"
-    if left_out and not inputs.ingest.status().keyframes:
-        most = max(left_out, key=lambda reason: left_out[reason])
+    if status.left_out and not status.keyframes:
+        most = max(status.left_out, key=lambda reason: status.left_out[reason])
         return DiagnosticStatus.WARN, f"no keyframe yet; most pairs were left out: {most}"
     return DiagnosticStatus.OK, "ok"

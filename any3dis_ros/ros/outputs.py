@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
 from visualization_msgs.msg import MarkerArray
 
@@ -17,9 +16,8 @@ from any3dis_ros.ros.conversions import detections
 from any3dis_ros.ros.conversions.clouds import instance_cloud, instance_colors
 from any3dis_ros.ros.conversions.markers import markers
 from any3dis_ros.ros.conversions.objects import instance_array
+from any3dis_ros.ros.quality import LATCHED
 from any3dis_ros.scene.frames import Frame
-
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,12 @@ class Outputs:
     """
 
     def __init__(self, node: Any) -> None:
-        self._cloud = node.create_publisher(PointCloud2, "~/instance_cloud", _LATCHED)
-        self._instances = node.create_publisher(Instance3DArray, "~/instances", _LATCHED)
-        self._markers = node.create_publisher(MarkerArray, "~/markers", _LATCHED)
+        self._cloud = node.create_publisher(PointCloud2, "~/instance_cloud", LATCHED)
+        self._instances = node.create_publisher(Instance3DArray, "~/instances", LATCHED)
+        self._markers = node.create_publisher(MarkerArray, "~/markers", LATCHED)
         self._detections = None
         if detections.available():
-            self._detections = node.create_publisher(detections.message_type(), "~/detections", _LATCHED)
+            self._detections = node.create_publisher(detections.message_type(), "~/detections", LATCHED)
         self.last: Result | None = None
 
     def publish(self, result: Result, settings: NodeConfig) -> Instance3DArray:

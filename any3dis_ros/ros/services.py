@@ -21,6 +21,7 @@ from std_srvs.srv import Trigger
 from any3dis_ros.action import Segment
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.msg import Instance3DArray
+from any3dis_ros.parameters import dotted
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.ros.feedback import Feedback
 from any3dis_ros.ros.session import UNDER_WAY, Request
@@ -183,10 +184,7 @@ def request_of(goal: Any) -> Request:
     return Request(whole, float(goal.min_score), str(goal.engine))
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield nested statistics by dotted names; seconds and other fractions to four digits."""
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else value
+    for name, value in dotted(values):
+        yield name, f"{value:.4g}" if isinstance(value, float) and math.isfinite(value) else value

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 
 from any3dis_ros.ros import packages
+from any3dis_ros.ros.quality import LATCHED
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -17,7 +18,6 @@ except ImportError:  # Humble
 
 log = logging.getLogger(__name__)
 
-_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _LAST = QoSProfile(depth=1)
 
 
@@ -123,7 +123,7 @@ class LatchedSubscription:
         self._open = True
         self._events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
         self._subscription = node.create_subscription(
-            *self._arguments, _LATCHED, callback_group=group, event_callbacks=self._events
+            *self._arguments, LATCHED, callback_group=group, event_callbacks=self._events
         )
 
     def close(self) -> None:

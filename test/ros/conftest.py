@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -98,3 +100,22 @@ def asker(robot):
     asker = Asker(robot)
     yield asker
     asker.client.destroy()
+
+
+@pytest.fixture
+def program(wire, tmp_path):
+    """Start a program in the domain of the wire; it is gone at the end."""
+    started = []
+
+    def run(module, *arguments):
+        domain = {"ROS_DOMAIN_ID": str(wire.context.get_domain_id()), "ROS_LOG_DIR": str(tmp_path)}
+        command = [sys.executable, "-m", f"any3dis_ros.ros.{module}", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        started.append(subprocess.Popen(command, env={**os.environ, **domain}, **pipes))
+        return started[-1]
+
+    yield run
+    for one in started:
+        if one.poll() is None:
+            one.kill()
+        one.communicate()

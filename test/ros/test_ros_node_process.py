@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 from installed import rclpy_or_skip
@@ -18,22 +15,14 @@ pytestmark = pytest.mark.dds
 
 
 @pytest.fixture
-def process(wire, tmp_path):
-    """Start any3dis_node as a process of its own in the domain of the wire; it is gone at the end."""
-    started = []
+def process(program):
+    """Start any3dis_node as a process of its own in the domain of the wire."""
 
     def run(*parameters):
         arguments = [word for p in ("keyframes.stride:=1", "map.voxel_size_m:=0.03", *parameters) for word in ("-p", p)]
-        environment = {**os.environ, "ROS_DOMAIN_ID": str(wire.context.get_domain_id()), "ROS_LOG_DIR": str(tmp_path)}
-        command = [sys.executable, "-m", "any3dis_ros.ros.node", "--ros-args", *arguments]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-        return started[-1]
+        return program("node", "--ros-args", *arguments)
 
-    yield run
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate()
+    return run
 
 
 @pytest.mark.parametrize(("number", "busy"), [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGTERM, False)])

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,25 +49,6 @@ def short(tmp_path_factory):
         for connection, log_ns, raw in reader.messages(stop=stop):
             writer.write(new[connection.id], log_ns, raw)
     return path
-
-
-@pytest.fixture
-def program(wire, tmp_path):
-    """Start a program in the domain of the wire; it is gone at the end."""
-    started = []
-
-    def run(module, *arguments):
-        domain = {"ROS_DOMAIN_ID": str(wire.context.get_domain_id()), "ROS_LOG_DIR": str(tmp_path)}
-        command = [sys.executable, "-m", f"any3dis_ros.ros.{module}", *map(str, arguments)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(command, env={**os.environ, **domain}, **pipes))
-        return started[-1]
-
-    yield run
-    for one in started:
-        if one.poll() is None:
-            one.kill()
-        one.communicate()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -16,7 +16,7 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.objects.report.cloud import BYTES_PER_POINT, Legend, cloud_payload, table_rows
 from any3dis_ros.objects.report.views import View, choose, make_views, view_payload
-from any3dis_ros.parameters import parameters
+from any3dis_ros.parameters import dotted, parameters
 from any3dis_ros.scene.frames import Frame
 
 log = logging.getLogger(__name__)
@@ -156,15 +156,7 @@ def _warnings(warnings: Sequence[str]) -> str:
 
 
 def _run(statistics: Mapping[str, object]) -> str:
-    return '<dl class="facts">' + "".join(_fact(name, value) for name, value in _flat(statistics)) + "</dl>"
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+    return '<dl class="facts">' + "".join(_fact(name, value) for name, value in dotted(statistics)) + "</dl>"
 
 
 def _fact(name: str, value: object) -> str:

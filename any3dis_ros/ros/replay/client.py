@@ -12,14 +12,13 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2
 
 from any3dis_ros.action import Segment
 from any3dis_ros.errors import InputError
+from any3dis_ros.ros.quality import LATCHED
 from any3dis_ros.srv import Save
 
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _POLL_S = 0.05
 _ANSWER_S = 30.0
 _CANCEL_S = 10.0
@@ -138,7 +137,7 @@ class NodeClient:
         """
         got: list[Any] = []
         topic = f"{self.name}/instance_cloud"
-        subscription = self._node.create_subscription(PointCloud2, topic, got.append, _LATCHED)
+        subscription = self._node.create_subscription(PointCloud2, topic, got.append, LATCHED)
         try:
             if not self._until(lambda: any(cloud.header == header for cloud in got), _ANSWER_S):
                 raise InputError(f"no cloud of this segmentation came on {topic} within {_ANSWER_S:g} s")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from any3dis_ros.cli import settings
+from any3dis_ros.cli import OF_RCLPY, settings
 from any3dis_ros.config import Config, NodeConfig
 from any3dis_ros.io.rosbag.bagfile import COMPRESSED_IMAGE
 from any3dis_ros.io.rosbag.playback import COLOR, DEPTH, Playback
-from any3dis_ros.parameters import from_mapping, parameters
+from any3dis_ros.parameters import dotted, from_mapping, parameters
 
 _OF_NODE = {p.name for p in parameters(NodeConfig)}
-_OF_RCLPY = ("use_sim_time", "qos_overrides")
 
 
 def checked_settings(given: Sequence[str]) -> tuple[dict[str, Any], Config]:
@@ -23,9 +22,9 @@ def checked_settings(given: Sequence[str]) -> tuple[dict[str, Any], Config]:
     Raises:
         InputError: an unknown name, or a value that is not allowed.
     """
-    values = dict(_flat(settings(given)))
+    values = dict(dotted(settings(given)))
     from_mapping({name: value for name, value in values.items() if name in _OF_NODE}, NodeConfig())
-    of_method = {n: v for n, v in values.items() if n not in _OF_NODE and n.partition(".")[0] not in _OF_RCLPY}
+    of_method = {n: v for n, v in values.items() if n not in _OF_NODE and n.partition(".")[0] not in OF_RCLPY}
     return values, from_mapping(of_method, Config())
 
 
@@ -79,11 +78,3 @@ def _remapped(rules: Mapping[str, str]) -> list[str]:
 def _assigned(values: Mapping[str, Any]) -> list[str]:
     """Return `-p name:=value`, the value in JSON, which keeps a text from being read as a number."""
     return [word for name, value in values.items() for word in ("-p", f"{name}:={json.dumps(value)}")]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rclpy.duration import Duration
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
@@ -19,6 +19,7 @@ from any3dis_ros.io.rosbag import bagfile
 from any3dis_ros.io.rosbag.playback import COLOR, COLOR_INFO, DEPTH, DEPTH_INFO, TRANSFORMS, Playback
 from any3dis_ros.progress import Progress
 from any3dis_ros.ros.conversions.transforms import stamp_message
+from any3dis_ros.ros.quality import LATCHED
 
 MATCH_TIMEOUT_S = 30.0  # discovery takes seconds on a busy machine
 CLOCK_PERIOD_S = 0.01
@@ -32,7 +33,6 @@ _TYPES = {
     bagfile.TF: TFMessage,
 }
 _RELIABLE = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-_LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class Stopped(Exception):  # noqa: N818 - an outcome, not an error
@@ -95,7 +95,7 @@ class Player:
             topic = node.resolve_topic_name(name) + suffix  # remapped before the suffix, as image_transport does
             self._publishers[part] = node.create_publisher(_TYPES[kind], topic, _RELIABLE)
         self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=10)) if clock else None
-        self._static = node.create_publisher(TFMessage, "/tf_static", _LATCHED)
+        self._static = node.create_publisher(TFMessage, "/tf_static", LATCHED)
         if static := playback.static_transforms():
             self._static.publish(static)
 
