@@ -12,10 +12,8 @@ from any3dis_ros.config import MapConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
+from any3dis_ros.scene.voxel_grid import VoxelGrid
 
-_BLOCK = 8  # voxels along a block's edge: small blocks waste little on thin surfaces
-_BLOCKS = 16384  # as many as a room takes (168 MB): growing copies all, half a second in which no other thread runs
-_AT_ONCE = 500  # blocks integrated in one call, during which no other Python thread runs either: some milliseconds
 _WEIGHTLESS = 1e-3
 _FINEST = 0.002  # metres
 _AUTOMATIC = (0.005, 0.02)  # metres
@@ -65,32 +63,25 @@ class Scene:
 class Mapper:
     """Fuses keyframes as they come; `cloud` may be asked for at any time.
 
-    Weighted average of truncated signed distances and of colours (Curless and Levoy 1996), on Open3D's VoxelBlockGrid.
+    Weighted average of truncated signed distances and of colours (Curless and Levoy 1996).
     """
 
     def __init__(self, config: MapConfig, voxel_size: float) -> None:
         """Open an empty map of `voxel_size` metres (:func:`voxel_size` gives the configured one)."""
-        import open3d as o3d
+        self._grid = VoxelGrid()
+        self.begin(config, voxel_size)
 
+    def begin(self, config: MapConfig, voxel_size: float) -> None:
+        """Empty the map and go on with another configuration."""
         self._config = config
         self._voxel_size = voxel_size
-        self._o3d = o3d
         self._fused = 0
         self._measured = np.array([np.inf, 0.0])  # millimetres, least and greatest of the depth out of range
-        self._grid = o3d.t.geometry.VoxelBlockGrid(
-            attr_names=("tsdf", "weight", "color"),
-            attr_dtypes=(o3d.core.float32, o3d.core.float32, o3d.core.float32),
-            attr_channels=((1), (1), (3)),
-            voxel_size=voxel_size,
-            block_resolution=_BLOCK,
-            block_count=_BLOCKS,
-            device=o3d.core.Device("CPU:0"),
-        )
+        self._grid.clear(voxel_size)
 
     def add(self, frame: Frame) -> None:
         """Fuse one keyframe; one without depth in range changes nothing."""
-        o3d, c = self._o3d, self._config
-        millimetres = frame.depth
+        c, millimetres = self._config, frame.depth
         in_range = (millimetres >= c.depth_min_m * 1000) & (millimetres <= c.depth_max_m * 1000)
         if not in_range.any():
             valid = millimetres[millimetres > 0]
@@ -98,17 +89,8 @@ class Mapper:
                 self._measured[0] = min(self._measured[0], valid.min())
                 self._measured[1] = max(self._measured[1], valid.max())
             return
-        depth = o3d.t.geometry.Image(o3d.core.Tensor(np.where(in_range, millimetres, 0).astype(np.uint16)))
-        color = o3d.t.geometry.Image(o3d.core.Tensor(np.ascontiguousarray(frame.color)))
-        # Open3D truncates projections to pixels: with centres at integers that is half a pixel off, 2 mm on a VGA floor
-        K = frame.camera.K.copy()
-        K[:2, 2] += 0.5
-        K = o3d.core.Tensor(K)
-        T = o3d.core.Tensor(frame.T_camera_map)
-        blocks = self._grid.compute_unique_block_coordinates(depth, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
-        for first in range(0, len(blocks), _AT_ONCE):
-            some = blocks[first : first + _AT_ONCE]
-            self._grid.integrate(some, depth, color, K, T, 1000.0, c.depth_max_m, c.truncation_voxels)
+        depth = np.where(in_range, millimetres, 0).astype(np.uint16)
+        self._grid.integrate(frame, depth, c.depth_max_m, c.truncation_voxels)
         self._fused += 1
 
     def cloud(self) -> MapCloud:
@@ -126,12 +108,10 @@ class Mapper:
                 + "check the unit of the depth images (millimetres), or set map.depth_min_m and map.depth_max_m"
             )
         weight = min(c.min_weight, float(self._fused)) - _WEIGHTLESS
-        surface = self._grid.extract_point_cloud(weight_threshold=weight)
-        if "positions" not in surface.point or len(surface.point.positions) == 0:
+        crossings, shades = self._grid.surface(weight)
+        if not len(crossings):
             raise InputError("fusing the keyframes gave no surface; check that poses and depth belong together")
-        points = surface.point.positions.numpy()
-        colors = np.clip(surface.point.colors.numpy() * 255 + 0.5, 0, 255)
-        points, colors = voxel_average(points, colors, self._voxel_size)
+        points, colors = voxel_average(crossings, np.clip(shades + 0.5, 0, 255), self._voxel_size)
         if len(points) > c.max_points:
             raise InputError(
                 f"the map has {len(points)} points, more than map.max_points = {c.max_points}; "
@@ -144,7 +124,11 @@ class LiveMap:
     """A map that is fused on as keyframes come, and anew only where its past has changed."""
 
     def __init__(self) -> None:
-        self._mapper: Mapper | None = None
+        self._mapper = Mapper(MapConfig(), _AUTOMATIC[1])
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all keyframes."""
         self._basis: tuple[MapConfig, float] | None = None
         self._fused: list[Frame] = []
         self._sized_by = 0  # keyframes that the voxel size was last chosen by
@@ -179,8 +163,9 @@ class LiveMap:
     def _fuse(self, frames: Sequence[Frame], basis: tuple[MapConfig, float], progress: Progress) -> Mapper:
         kept = len(self._fused)
         same = kept <= len(frames) and all(a is b for a, b in zip(self._fused, frames, strict=False))
-        if self._mapper is None or basis != self._basis or not same:
-            self._mapper, self._basis, self._fused = Mapper(*basis), basis, []
+        if basis != self._basis or not same:
+            self._mapper.begin(*basis)
+            self._basis, self._fused = basis, []
         for i in range(len(self._fused), len(frames)):
             progress("map", i, len(frames))
             self._mapper.add(frames[i])
@@ -210,7 +195,9 @@ def voxel_size(frames: Sequence[Frame], config: MapConfig) -> float:
     pixels = np.concatenate(footprint) if footprint else np.zeros(0, np.float32)
     if not len(pixels):
         return _AUTOMATIC[1]
-    return float(np.clip(np.round(6 * np.median(pixels), 3), *_AUTOMATIC))
+    pixels.sort()  # unlike np.median, other threads run meanwhile
+    median = (pixels[(len(pixels) - 1) // 2] + pixels[len(pixels) // 2]) / 2
+    return float(np.clip(np.round(6 * median, 3), *_AUTOMATIC))
 
 
 def voxel_average(
