@@ -73,8 +73,19 @@ def corroboration(
     iou = pairs.data / (points[pairs.row] + points[pairs.col] - pairs.data)
     pivot = np.array([e.pivot for e in evidence], np.int64)
     again = iou >= same
-    found = np.unique(np.stack([pairs.row[again], pivot[pairs.col[again]]], 1), axis=0)
-    return np.bincount(found[:, 0], minlength=len(evidence))
+    found, _ = distinct(pairs.row[again], pivot[pairs.col[again]])
+    return np.bincount(found, minlength=len(evidence))
+
+
+def distinct(first: NDArray[np.integer], second: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the different pairs of two arrays of numbers ≥ 0, in order.
+
+    As np.unique does with rows, which it compares one by one while no other Python thread runs.
+    """
+    width = int(second.max(initial=0)) + 1
+    code = np.sort(first.astype(np.int64) * width + second)
+    code = code[np.concatenate([[True], code[1:] != code[:-1]])[: len(code)]]
+    return code // width, code % width
 
 
 def confidence(evidence: Sequence[Evidence], found: NDArray[np.int64]) -> NDArray[np.float64]:

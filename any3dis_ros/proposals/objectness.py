@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, distinct
 from any3dis_ros.scene.borders import Borders
 
 FEATURES = (
@@ -144,9 +144,9 @@ def _refound(
     seeds, number = np.unique(seed, return_inverse=True)
     pairs = shared.tocoo()
     again = pairs.data >= same * (points[pairs.row] + points[pairs.col] - pairs.data)
-    led = np.unique(np.stack([pairs.row[again], number[pairs.col[again]]], 1), axis=0)
+    led, to = distinct(pairs.row[again], number[pairs.col[again]])
     inside = np.asarray(member[:, seeds].todense(), bool)
-    hits = np.bincount(led[:, 0], weights=inside[led[:, 0], led[:, 1]], minlength=len(seed))
+    hits = np.bincount(led, weights=inside[led, to], minlength=len(seed))
     return np.asarray(hits / np.maximum(inside.sum(1), 1))
 
 
