@@ -12,6 +12,7 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.io.rosbag.camera_stream import CameraPair
 from any3dis_ros.ros.conversions.images import camera_pair, frame
 from any3dis_ros.ros.ingest import Pair
+from any3dis_ros.ros.memory import kept
 from any3dis_ros.ros.poses import Poses
 from any3dis_ros.scene.frames import Frame
 
@@ -82,7 +83,7 @@ class FrameMaker:
                 self._max_width_px,
             )
             self._basis = basis
-        return frame(self._cameras, pair.color, pair.depth, T_map_camera, T_color_depth)
+        return kept(frame(self._cameras, pair.color, pair.depth, T_map_camera, T_color_depth))
 
 
 def _contents(info: Any) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from any3dis_ros.ros.conversions.clouds import map_cloud
 from any3dis_ros.ros.conversions.transforms import nanoseconds
 from any3dis_ros.ros.frame_maker import FrameMaker, Topics
 from any3dis_ros.ros.ingest import Ingest, Pair
+from any3dis_ros.ros.input_node import InputNode
 from any3dis_ros.ros.poses import Poses
 from any3dis_ros.ros.subscription import ImageSubscription, LatchedSubscription
 from any3dis_ros.scene.mapping import MapCloud
@@ -29,7 +30,7 @@ class Inputs:
     """Subscriptions, synchroniser, transforms and the worker that makes keyframes of them.
 
     Args:
-        node: whose topics they are.
+        node: whose topics they are; they are heard on a node beside it.
         settings: topics' transports, frames, queues.
         config: synchronisation and keyframes.
         on_keyframe: called after each keyframe, on the worker.
@@ -48,7 +49,8 @@ class Inputs:
             node.resolve_topic_name("rgb/camera_info"),
             node.resolve_topic_name("depth/camera_info"),
         )
-        self._poses = Poses(node, settings, config.input.tf_max_gap_s)
+        self._own = InputNode(node, ("/tf", "/tf_static"))
+        self._poses = Poses(node, self._own.node, settings, config.input.tf_max_gap_s)
         self._make_frame = FrameMaker(self._poses, self.topics, config.input.max_width_px)
         self.ingest = Ingest(
             config.keyframes, self._make_frame, settings.tf_timeout_s, settings.queue_size, on_keyframe
@@ -86,7 +88,7 @@ class Inputs:
             (CameraInfo, topics.info),
         )
         how = (settings.sensor_reliability, settings.sync_queue_size, group)
-        self._subscriptions = [ImageSubscription(self._node, kind, topic, *how) for kind, topic in wanted]
+        self._subscriptions = [ImageSubscription(self._own.node, kind, topic, *how) for kind, topic in wanted]
         filters = [subscription.filter for subscription in self._subscriptions]
         filters[0].registerCallback(self._watch_time)  # before the synchroniser, which a jump would freeze
         self._synchronizer = packages.ApproximateTimeSynchronizer(
@@ -95,11 +97,12 @@ class Inputs:
             self._config.input.sync_max_interval_s + 1e-9,  # what message_filters takes is less than its bound
         )
         self._synchronizer.registerCallback(self._offer)
-        depth_info = ImageSubscription(self._node, CameraInfo, topics.depth_info, *how)
+        depth_info = ImageSubscription(self._own.node, CameraInfo, topics.depth_info, *how)
         depth_info.filter.registerCallback(self._take_depth_info)
         self._others = [depth_info]
         if settings.map_source == "topic":
-            self._others.append(LatchedSubscription(self._node, PointCloud2, "map_cloud", self._take_map, group))
+            topic = self._node.resolve_topic_name("map_cloud")
+            self._others.append(LatchedSubscription(self._own.node, PointCloud2, topic, self._take_map, group))
 
     def unsubscribe(self) -> None:
         """Let no more messages in; what came in is dealt with."""
@@ -127,6 +130,7 @@ class Inputs:
         """End subscriptions and worker."""
         self.unsubscribe()
         self._poses.close()
+        self._own.close()
         self.ingest.close()
 
     def _image_topic(self, base: str, transport: str) -> str:

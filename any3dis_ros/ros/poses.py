@@ -26,7 +26,8 @@ class Poses:
     """Transforms at the stamps of images, from a tf2 buffer that it keeps filled.
 
     Args:
-        node: that listens to /tf and /tf_static.
+        node: whose clock it is.
+        listening: a node that listens to /tf and /tf_static.
         settings: global frame, seconds that are kept.
         max_gap_s: poses are not interpolated between transforms farther apart (input.tf_max_gap_s).
 
@@ -34,12 +35,12 @@ class Poses:
         camera_frame: optical frame of the colour camera.
     """
 
-    def __init__(self, node: Any, settings: NodeConfig, max_gap_s: float) -> None:
+    def __init__(self, node: Any, listening: Any, settings: NodeConfig, max_gap_s: float) -> None:
         self._global_frame = settings.global_frame
         self._max_gap_ns = round(max_gap_s * _SECOND)
         self._gaps = TransformGaps(round(settings.tf_buffer_s * _SECOND))
         self._buffer = packages.Buffer(cache_time=Duration(seconds=settings.tf_buffer_s), node=node)
-        self._listener = _listener(self._buffer, node, self._gaps)
+        self._listener = _listener(self._buffer, listening, self._gaps)
         self.camera_frame = settings.camera_frame
 
     def __call__(self, stamp_ns: int) -> NDArray[np.float64]:

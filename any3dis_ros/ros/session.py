@@ -16,6 +16,7 @@ from any3dis_ros.objects.instances import Instances
 from any3dis_ros.pipeline import segment
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.rehearsal import rehearse
+from any3dis_ros.ros.memory import give_back
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import LiveMap, MapCloud, Scene
 from any3dis_ros.tracking.base import MaskTracker
@@ -95,6 +96,7 @@ class Segmenter:
         try:
             return self._run(frames, given, request, progress)
         finally:
+            give_back()
             self._running.release()
 
     def prepare(self, progress: Progress = silent) -> None:
@@ -122,7 +124,7 @@ class Segmenter:
     def forget(self) -> None:
         """Drop the fused map and known objects, as after a reset: ids begin at 1 again."""
         with self._fusing:
-            self._map = LiveMap()
+            self._map.clear()
         self._known = Known()
 
     def remember(self, instances: Instances) -> None:

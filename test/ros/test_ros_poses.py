@@ -89,7 +89,7 @@ class Arriving(packages.Buffer):
 def camera(monkeypatch):
     monkeypatch.setattr(poses, "_listener", lambda *_: None)
     monkeypatch.setattr(packages, "Buffer", lambda cache_time, node: Arriving(cache_time))
-    return Poses(None, NodeConfig(camera_frame="camera"), 10.0)
+    return Poses(None, None, NodeConfig(camera_frame="camera"), 10.0)
 
 
 def test_a_transform_that_comes_between_two_looks_does_not_make_an_image_old(camera):
