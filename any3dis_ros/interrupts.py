@@ -37,6 +37,24 @@ def termination_raises() -> Iterator[None]:
 
 
 @contextmanager
+def asked_to_end() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C and requests to terminate set, in place of ending what the main thread does.
+
+    SIGINT and SIGTERM are taken even where whoever started the process ignored them: ``&`` in a script ignores SIGINT.
+    """
+    ending = threading.Event()
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    former = {number: signal.signal(number, lambda *_: ending.set()) for number in numbers}
+    try:
+        yield ending
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextmanager
 def uninterrupted() -> Iterator[None]:
     """Put off Ctrl-C and requests to terminate until the block has ended (in the main thread, which gets them)."""
     if threading.current_thread() is not threading.main_thread():

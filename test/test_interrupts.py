@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from any3dis_ros.interrupts import Terminated, termination_raises, uninterrupted
+from any3dis_ros.interrupts import Terminated, asked_to_end, termination_raises, uninterrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -18,7 +18,7 @@ def test_requests_to_end_unwind_the_block(number):
     assert signal.getsignal(number) is signal.SIG_DFL
 
 
-@pytest.mark.parametrize("manager", [termination_raises, uninterrupted])
+@pytest.mark.parametrize("manager", [termination_raises, uninterrupted, asked_to_end])
 def test_ignored_signals_stay_ignored(manager):
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -41,3 +41,24 @@ def test_signals_wait_for_the_end_of_the_block_and_then_come():
         block()
     assert steps == ["went on"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_sets_the_event_and_nothing_else(number):
+    former = signal.getsignal(number)
+    with asked_to_end() as ending:
+        assert not ending.is_set()
+        os.kill(os.getpid(), number)
+        assert ending.wait(5)
+    assert signal.getsignal(number) is former
+
+
+def test_ctrl_c_is_heard_where_a_script_ignored_it():
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with asked_to_end() as ending:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert ending.wait(5)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -6,19 +6,23 @@ Wiring only: what comes in is `inputs`, what goes out `outputs` and `diagnostics
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
 
 from any3dis_ros.errors import Cancelled, InputError
-from any3dis_ros.interrupts import uninterrupted
+from any3dis_ros.interrupts import asked_to_end
 from any3dis_ros.msg import Instance3DArray
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Progress
@@ -26,6 +30,7 @@ from any3dis_ros.ros import packages
 from any3dis_ros.ros.background import Background
 from any3dis_ros.ros.diagnostics import Diagnostics
 from any3dis_ros.ros.inputs import Inputs
+from any3dis_ros.ros.log import RosLog
 from any3dis_ros.ros.outputs import Outputs, Result
 from any3dis_ros.ros.parameters import configuration, declare, node_configuration, refusal
 from any3dis_ros.ros.services import Services
@@ -34,23 +39,28 @@ from any3dis_ros.ros.stored import Stored
 
 log = logging.getLogger(__name__)
 
-RCLError = rclpy_implementation.RCLError
-
 _SWITCH_S = 0.001  # of Python between threads: at its 5 ms a callback waits for each of a run's threads in turn
+_LOOK_S = 0.2  # between two looks whether to end: a signal is heard when waiting is over
+_ANSWER_S = 0.1  # for answers that are made when a run has ended
 THREADS = 6  # a run, a trigger's refusal, images, transforms, a lifecycle transition that waits, and one to spare
 
 _INACTIVE = "the node is not active (ros2 lifecycle set <node> configure, then activate)"
 
 
 class Any3disNode(LifecycleNode):
-    """The node; `options` are those of rclpy's Node.
+    """The node; further `options` are those of rclpy's Node.
+
+    Args:
+        name: where it is not remapped.
+        ending: set where the process is to end: getting ready, which may take minutes, is given up then.
 
     Raises:
         InputError: a parameter that was given is not allowed.
     """
 
-    def __init__(self, name: str = "any3dis", **options: Any) -> None:
+    def __init__(self, name: str = "any3dis", ending: threading.Event | None = None, **options: Any) -> None:
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
+        self._ending = ending or threading.Event()
         self._inputs: Inputs | None = None
         self._fusion: Background | None = None
         self._logs = RosLog(self.get_logger())
@@ -130,11 +140,15 @@ class Any3disNode(LifecycleNode):
         self._release()
         return super().on_error(state)
 
+    def stop(self) -> None:
+        """Cancel what runs and end every thread; whoever asked is answered by what still spins."""
+        self._requests.stop("the node shuts down")
+        self._release()
+
     def close(self) -> None:
-        """End what runs and every thread; the node can be destroyed then."""
+        """End everything; the node can be destroyed then."""
         if hasattr(self, "_requests"):
-            self._requests.stop("the node shuts down")
-            self._release()
+            self.stop()
             self._requests.destroy()
         logging.getLogger("any3dis_ros").removeHandler(self._logs)
 
@@ -190,7 +204,7 @@ class Any3disNode(LifecycleNode):
 
     def _going_on(self, stage: str, done: int, total: int, instances: int = 0) -> None:  # noqa: ARG002
         """Let the rehearsal go on unless the process is to end."""
-        if not self.context.ok():
+        if self._ending.is_set() or not self.context.ok():
             raise Cancelled("the node shuts down")
 
     def _on_parameters(self, changes: Sequence[Any]) -> SetParametersResult:
@@ -198,54 +212,38 @@ class Any3disNode(LifecycleNode):
         return SetParametersResult(successful=not reason, reason=reason)
 
 
-class RosLog(logging.Handler):
-    """Hands on what our modules log to a logger of ROS, and thereby to /rosout."""
-
-    def __init__(self, logger: Any) -> None:
-        super().__init__()
-        self._logger = logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Log a record; each severity has a line of its own, as rclpy knows callers by their lines."""
-        message = self.format(record)
-        if record.levelno >= logging.ERROR:
-            self._logger.error(message)
-        elif record.levelno >= logging.WARNING:
-            self._logger.warning(message)
-        elif record.levelno >= logging.INFO:
-            self._logger.info(message)
-        else:
-            self._logger.debug(message)
+def wind_down(node: Any3disNode, executor: Executor) -> None:
+    """Cancel what runs, and spin until who asked for it is answered."""
+    stopping = threading.Thread(target=node.stop, name="any3dis-stop")
+    stopping.start()
+    until = math.inf
+    while time.monotonic() < until:
+        executor.spin_once(timeout_sec=_ANSWER_S / 10)
+        if not stopping.is_alive():
+            until = min(until, time.monotonic() + _ANSWER_S)
+    stopping.join()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until it is asked to end; return the exit status."""
-    node: Any3disNode | None = None
-    executor: MultiThreadedExecutor | None = None
     sys.setswitchinterval(_SWITCH_S)
-    try:
-        rclpy.init(args=arguments)
-        node = Any3disNode()
-        executor = MultiThreadedExecutor(num_threads=THREADS)
-        executor.add_node(node)
-        while rclpy.ok():
-            executor.spin_once(timeout_sec=0.5)  # spin() has been seen to sleep through a SIGTERM
-    except InputError as error:
-        print(f"any3dis_node: {error}", file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except RCLError:
-        if rclpy.ok():  # else a signal came between looking whether to go on and going on
-            raise
-    finally:
-        with uninterrupted():
-            if node is not None:
-                node.close()
-            if executor is not None:
-                executor.shutdown()
-            if node is not None:
-                node.destroy_node()
+    with asked_to_end() as ending:  # rclpy's own handlers take the middleware away before a run can be aborted
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            node = Any3disNode(ending=ending)
+            executor = MultiThreadedExecutor(num_threads=THREADS)
+            executor.add_node(node)
+            with contextlib.suppress(ExternalShutdownException):
+                while rclpy.ok() and not ending.is_set():
+                    executor.spin_once(timeout_sec=_LOOK_S)
+                wind_down(node, executor)
+            executor.shutdown()
+            node.close()
+            node.destroy_node()
+        except InputError as error:
+            print(f"any3dis_node: {error}", file=sys.stderr)
+            return 2
+        finally:
             rclpy.try_shutdown()
     return 0
 

@@ -8,6 +8,7 @@ from installed import rclpy_or_skip
 rclpy_or_skip()
 pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
 
+from action_msgs.msg import GoalStatus  # noqa: E402
 from node_robot import Asker, Robot  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
@@ -32,13 +33,20 @@ def test_a_signal_ends_it_cleanly(wire, process, two_boxes, number, busy):
     if busy:
         robot.wait_for_ears()
         robot.drive(two_boxes[0])
-        asker = Asker(robot)
+        asker, handle = Asker(robot), None
         while not asker.feedback:  # until the first keyframe has come
-            asker.send()
+            newest = asker.send()
+            handle = newest if newest.accepted else handle
             wire.executor.spin_once(0.05)
         wire.until(lambda: any(f.stage == "superpoints" for f in asker.feedback), "the run")
+        future = handle.get_result_async()
+        node.send_signal(number)
+        wire.until(future.done, "the result of the run")
+        assert future.result().status == GoalStatus.STATUS_ABORTED
+        assert "the node shuts down" in future.result().result.message
         asker.client.destroy()
-    node.send_signal(number)
+    else:
+        node.send_signal(number)
     _, errors = node.communicate(timeout=60)
     assert node.returncode == 0, errors
     assert ("stopped in stage" in errors) == busy
