@@ -113,6 +113,8 @@ def main() -> None:
         asks.trigger("trigger")
         with Child("benchmarks.node.camera", *options, domain=domain) as source:
             rows = follow(process, source, asks, seconds / _ROWS)
+            if status := source.wait():
+                raise RuntimeError(f"the camera ended with status {status}:\n{source.output[-2000:]}")
             sent, reasons = json.loads(source.output)["sent"], left_out(asks)
         if process.stop() or process.crashes():
             raise RuntimeError(f"the node did not end cleanly:\n{process.output[-2000:]}")
