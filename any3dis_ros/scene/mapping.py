@@ -56,10 +56,29 @@ class MapCloud:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a segmentation takes: keyframes and the map that they see, in one map frame."""
+    """What a segmentation takes: keyframes and the map that they see, in one map frame.
+
+    Attributes:
+        frames: the keyframes.
+        cloud: the map.
+        superpoint: N int32, superpoint of each point of the map, 0..L-1, where they come from outside; None = to be
+            computed.
+
+    Raises:
+        InputError: superpoints that are not one for each point, numbered from 0 on.
+    """
 
     frames: Sequence[Frame]
     cloud: MapCloud
+    superpoint: NDArray[np.int32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.superpoint is None:
+            return
+        if self.superpoint.shape != (len(self.cloud),):
+            raise InputError(f"{self.superpoint.size} superpoints for {len(self.cloud)} map points; expected as many")
+        if self.superpoint.min() < 0 or not np.bincount(self.superpoint).all():
+            raise InputError("the superpoints of the map are not numbered 0, 1, 2, … without a gap")
 
 
 class Mapper:
