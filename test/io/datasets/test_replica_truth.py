@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_said(scene):
     for changed, said in (
         (data[:-1], "smaller than requested"),
         (data.replace(b"property int object_id", b"property int category"), "object_id"),
-        (data.replace(b"binary_little", b"binary_bigger"), "not binary_little_endian"),
+        (data.replace(b"binary_little", b"binary_bigger"), "no points that can be read"),
         (data[: -5 * 21] + b"\x03" + data[-5 * 21 + 1 :], "different numbers of corners"),
         (data[:-4] + b"\xff\xff\xff\xff", "object -1"),
     ):
