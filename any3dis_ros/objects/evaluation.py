@@ -32,6 +32,7 @@ from any3dis_ros.objects.overlap import (
     Masks,
     SceneOverlap,
     overlap,
+    overlap_instances,
     overlap_superpoints,
     superpoint_bound,
     transfer,
@@ -167,13 +168,6 @@ def evaluate_instances(
     """Score the proposals of a segmentation on the points of the ground truth, by own and by constant confidence."""
     config = config or EvaluationConfig()
     return evaluate_both([overlap_instances(instances, truth, config.max_distance_m)], config)
-
-
-def overlap_instances(instances: Instances, truth: GroundTruth, max_distance_m: float) -> SceneOverlap:
-    """Count how the proposals of a segmentation overlap the objects on the points of the ground truth."""
-    nearest = transfer(instances.points, truth.points, max_distance_m)
-    superpoint = np.where(nearest >= 0, instances.superpoint[nearest] if len(instances.points) else -1, -1)
-    return overlap_superpoints(instances.proposals, instances.scores, superpoint, truth.instance, truth.valid_ids)
 
 
 def evaluate_both(scenes: Sequence[SceneOverlap], config: EvaluationConfig | None = None) -> dict[str, Evaluation]:

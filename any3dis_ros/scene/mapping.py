@@ -61,11 +61,10 @@ class Scene:
     Attributes:
         frames: the keyframes.
         cloud: the map.
-        superpoint: N int32, superpoint of each point of the map, 0..L-1, where they come from outside; None = to be
-            computed.
+        superpoint: N int32, 0..L-1, of each point of the map, where they come from outside; None = to be computed.
 
     Raises:
-        InputError: superpoints that are not one for each point, numbered from 0 on.
+        InputError: superpoints that do not fit the map.
     """
 
     frames: Sequence[Frame]

@@ -17,7 +17,7 @@ from any3dis_ros.io.datasets.annotations import Annotated
 from any3dis_ros.io.recording import ReadOptions
 from any3dis_ros.io.results import versions
 from any3dis_ros.io.scenes import read_scene
-from any3dis_ros.objects.evaluation import overlap_instances
+from any3dis_ros.objects.overlap import overlap_instances
 from any3dis_ros.parameters import to_dict
 from any3dis_ros.pipeline import segment
 from any3dis_ros.progress import Progress

@@ -8,16 +8,14 @@ import sys
 import numpy as np
 import pytest
 from boxes import BOXES, PerfectTracker
-from dataset_scenes import (
+from dataset_annotations import (
     annotate_scannet,
     annotate_scannetpp,
     groups_json,
-    sens_bytes,
-    write_iphone,
     write_label_map,
-    write_replica,
     write_replica_release,
 )
+from dataset_scenes import sens_bytes, write_iphone, write_replica
 from scene_folder import write_scene_folder
 
 from any3dis_ros.errors import InputError

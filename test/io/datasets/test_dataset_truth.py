@@ -4,7 +4,7 @@ import logging
 import numpy as np
 import pytest
 from boxes import BOXES
-from dataset_scenes import annotate_scannet, annotate_scannetpp, groups_json, write_label_map
+from dataset_annotations import annotate_scannet, annotate_scannetpp, groups_json, write_label_map
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,7 +3,7 @@ import collections
 import numpy as np
 import pytest
 from boxes import BOXES
-from dataset_scenes import write_replica_release
+from dataset_annotations import write_replica_release
 from hypothesis import given
 from hypothesis import strategies as st
 
