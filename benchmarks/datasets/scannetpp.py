@@ -14,7 +14,7 @@ from any3dis_ros.io.datasets.scannetpp_truth import load_scannetpp
 from benchmarks.datasets.folders import find_file, scene_folders
 from benchmarks.datasets.run import DataScene, make_parser, run
 
-CAMERAS = ("auto", "iphone", "dslr")
+CAMERAS = ("auto", "iphone", "iphone/colmap", "dslr")
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     parser = make_parser(__doc__, "scannetpp_results")
     parser.add_argument("--classes", type=Path, help="classes of things (default: metadata/instance_classes.txt)")
     parser.add_argument("--semantic", type=Path, help="all classes (default: metadata/semantic_classes.txt)")
-    parser.add_argument("--camera", choices=CAMERAS, default="auto", help="auto = the iPhone where there is one")
+    parser.add_argument("--camera", choices=CAMERAS, default="auto", help="auto = the iPhone, by ARKit's poses")
     options = parser.parse_args()
     folders = scene_folders(options.path, ("data",), _is_scene, options.split)
     things = read_names(

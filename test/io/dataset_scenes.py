@@ -15,6 +15,7 @@ import numpy as np
 from boxes import POST
 from numpy.typing import NDArray
 from recordings import HEIGHT, WIDTH, K, color_image, depth_image
+from scipy.spatial.transform import Rotation
 
 from any3dis_ros.scene.frames import Camera, Frame
 
@@ -126,6 +127,24 @@ def write_iphone(scene: Path, frames: Sequence[Frame], first: int = 0, step: int
         records[name] = iphone_record(f, i)
     (folder / "pose_intrinsic_imu.json").write_text(json.dumps(records))
     return scene
+
+
+def write_colmap(folder: Path, camera: Camera, model: str, more: Sequence[float], poses: dict[str, Any]) -> Path:
+    """A COLMAP model in text form; the second image has no points, so that its second line is empty."""
+    folder.mkdir(parents=True)
+    K = camera.K
+    numbers = [K[0, 0], K[1, 1], K[0, 2] + 0.5, K[1, 2] + 0.5, *more]
+    numbers = numbers[1:] if model.startswith("SIMPLE") else numbers
+    line = " ".join(map(repr, map(float, numbers)))
+    (folder / "cameras.txt").write_text(f"# Camera list\n7 {model} {camera.width} {camera.height} {line}\n")
+    lines = ["# Image list with two lines of data per image:"]
+    for k, (name, T) in enumerate(poses.items()):
+        inverse = np.linalg.inv(T)
+        x, y, z, w = Rotation.from_matrix(inverse[:3, :3]).as_quat()
+        values = " ".join(f"{v:.12f}" for v in (w, x, y, z, *inverse[:3, 3]))
+        lines += [f"{k + 1} {values} 7 {name}", "" if k == 1 else "10.5 20.5 -1 11.5 21.5 4"]
+    (folder / "images.txt").write_text("\n".join(lines) + "\n")
+    return folder
 
 
 def iphone_record(frame: Frame, second: int) -> dict[str, Any]:

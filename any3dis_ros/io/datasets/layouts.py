@@ -11,7 +11,7 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.io.datasets.replica import mesh_of as replica_mesh
 from any3dis_ros.io.datasets.replica import read_replica
 from any3dis_ros.io.datasets.scannetpp_dslr import IMAGES, MESH, TRANSFORMS, read_dslr
-from any3dis_ros.io.datasets.scannetpp_iphone import POSES, read_iphone
+from any3dis_ros.io.datasets.scannetpp_iphone import pose_source, read_iphone
 from any3dis_ros.io.datasets.sens import read_sens
 from any3dis_ros.io.datasets.tum import read_tum
 from any3dis_ros.io.recording import ReadOptions, Recording
@@ -96,24 +96,20 @@ def _replica(path: Path) -> Path | None:
     return path if (path / "results").is_dir() and any((path / "results").glob("frame0*")) else None
 
 
-def _iphone(path: Path) -> Path | None:
-    return next((folder for folder in (path / "iphone", path) if (folder / POSES).is_file()), None)
-
-
 def _dslr(path: Path) -> Path | None:
     folders = (path / "dslr", path)
     return next((f for f in folders if (f / TRANSFORMS).is_file() or (f / IMAGES).is_dir()), None)
 
 
 def _scan_mesh(path: Path) -> Path | None:
-    folders = (path, path.resolve().parent)  # of the scene, or of its iphone or dslr
+    folders = (path, *path.resolve().parents[:2])  # of the scene, of its iphone or dslr, or of iphone/colmap
     return next((folder / MESH for folder in folders if (folder / MESH).is_file()), None)
 
 
 LAYOUTS = (
     Layout("TUM RGB-D", _tum, read_tum, lambda _: None, calibrated=False),
     Layout("Replica", _replica, read_replica, replica_mesh),
-    Layout("ScanNet++ (iPhone)", _iphone, read_iphone, _scan_mesh),
+    Layout("ScanNet++ (iPhone)", pose_source, read_iphone, _scan_mesh),
     Layout("ScanNet++ (DSLR)", _dslr, read_dslr, _scan_mesh),
     Layout("ScanNet's exported frames", _exported, read_folder, scannet_mesh, calibrated=False),
     Layout("ScanNet", sens_file, read_sens, scannet_mesh),

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.io.damage import DamagedImageError
 from any3dis_ros.io.datasets.views import Images, View, collector_of, depth_in_millimetres, read_views
 from any3dis_ros.io.recording import ReadOptions, Recording
-from any3dis_ros.io.rosbag.calibration import Lens, lens_from_intrinsics
+from any3dis_ros.io.rosbag.calibration import Lens, lens_from_intrinsics, with_distortion
 from any3dis_ros.io.rosbag.synchronise import pair
 from any3dis_ros.io.scannet import read_color, read_depth
 from any3dis_ros.io.transforms import TransformError, TransformTree
@@ -88,12 +87,8 @@ def _lens(path: Path, options: ReadOptions) -> Lens:
             "give fx fy cx cy (--intrinsics)"
         )
     intrinsics, distortion = _CALIBRATED[int(found[1])]
-    lens = lens_from_intrinsics(intrinsics, WIDTH, HEIGHT)
-    if not any(distortion):
-        return lens
-    K = lens.camera.K
-    x, y = cv2.initUndistortRectifyMap(K, np.array(distortion), None, K, (WIDTH, HEIGHT), cv2.CV_32FC1)
-    return Lens(lens.camera, (np.asarray(x, np.float32), np.asarray(y, np.float32)))
+    camera = lens_from_intrinsics(intrinsics, WIDTH, HEIGHT).camera
+    return with_distortion(camera, np.array(distortion), "plumb_bob", str(path))
 
 
 def read_table(path: Path, columns: int) -> list[list[str]]:
