@@ -35,9 +35,9 @@ def _segment(commands: Commands, common: argparse.ArgumentParser) -> None:
     segment = commands.add_parser(
         "segment",
         parents=[common],
-        help="segment a ScanNet-style folder or a ROS bag",
-        description="Segment a ScanNet-style folder (color, depth, pose, intrinsic) or a ROS bag "
-        "(rosbag2 folder, .mcap, .db3, ROS 1 .bag) into 3D instances.",
+        help="segment a scene of a data set, a ScanNet-style folder or a ROS bag",
+        description="Segment a ScanNet-style folder (color, depth, pose, intrinsic), a ROS bag (rosbag2 folder, .mcap, "
+        ".db3, ROS 1 .bag) or a scene of ScanNet (.sens), ScanNet++, Replica or TUM RGB-D into 3D instances.",
     )
     segment.add_argument("--quiet", action="store_true", help="print nothing but errors")
     segment.add_argument("input", type=Path, help="folder or bag")

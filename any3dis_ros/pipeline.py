@@ -59,7 +59,8 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
         surface = build_surface(cloud, config.superpoints, viewpoints)
         progress("superpoints", 1, 3)
-        superpoint = compute_superpoints(surface, config.superpoints)
+        given = scene.superpoint
+        superpoint = compute_superpoints(surface, config.superpoints) if given is None else given
         progress("superpoints", 2, 3)
         borders = find_borders(surface, superpoint)
         distance = viewing_distance(scene.frames)

@@ -27,6 +27,27 @@ def box_of(points: np.ndarray) -> np.ndarray:
     return np.argmin(outside, axis=0)
 
 
+def test_superpoints_from_outside_are_taken_as_they_are(scene, two_boxes):
+    boxes = box_of(scene.cloud.points).astype(np.int32)
+    result = segment(Scene(scene.frames, scene.cloud, boxes), PerfectTracker(two_boxes[1]), CONFIG)
+    assert np.array_equal(result.superpoint, boxes)
+    assert sorted(p.tolist() for p in result.proposals) == [
+        [False, False, True],
+        [False, True, False],
+        [True, False, False],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(lambda s: s[:-1], "superpoints for"), (lambda s: s * 2, "without a gap"), (lambda s: s - 1, "without a gap")],
+)
+def test_superpoints_from_outside_must_fit_the_map(scene, change, said):
+    boxes = box_of(scene.cloud.points).astype(np.int32)
+    with pytest.raises(InputError, match=said):
+        Scene(scene.frames, scene.cloud, change(boxes))
+
+
 def test_a_perfect_tracker_gives_the_boxes(scene, two_boxes):
     result = segment(scene, PerfectTracker(two_boxes[1]), CONFIG)
     truth = box_of(scene.cloud.points)

@@ -8,12 +8,10 @@ from any3dis_ros.errors import InputError
 
 CLOUD_SUFFIXES = (".ply", ".pcd")
 _HEADER_BYTES = 1 << 16
-_SIZES = {
-    **dict.fromkeys(("char", "uchar", "int8", "uint8"), 1),
-    **dict.fromkeys(("short", "ushort", "int16", "uint16"), 2),
-    **dict.fromkeys(("int", "uint", "int32", "uint32", "float", "float32"), 4),
-    **dict.fromkeys(("double", "float64"), 8),
-}
+PLY_TYPES = {"char": "i1", "uchar": "u1", "short": "<i2", "ushort": "<u2", "int": "<i4", "uint": "<u4"}
+PLY_TYPES |= {"int8": "i1", "uint8": "u1", "int16": "<i2", "uint16": "<u2", "int32": "<i4", "uint32": "<u4"}
+PLY_TYPES |= {"float": "<f4", "float32": "<f4", "double": "<f8", "float64": "<f8"}
+"""Types of a binary little-endian PLY as NumPy names them; their last character is their size."""
 
 
 def check_whole(path: Path) -> None:
@@ -49,7 +47,8 @@ def _ply(lines: list[list[str]]) -> tuple[int, int | None]:
             count = int(words[2])
             rows += count
         elif words[:1] == ["property"]:
-            total += count * _SIZES[words[2] if words[1] == "list" else words[1]]  # a list may be empty
+            kind = PLY_TYPES[words[2] if words[1] == "list" else words[1]]  # a list may be empty
+            total += count * int(kind[-1])
     kind = next(words[1] for words in lines if words[:1] == ["format"])
     return rows, None if kind == "ascii" else total
 

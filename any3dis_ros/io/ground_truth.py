@@ -59,13 +59,18 @@ def _from_text(path: Path, cloud: Path, stuff_labels: Sequence[int]) -> GroundTr
         instance = np.array(path.read_text().split(), np.int64)
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is no ScanNet ground truth (one integer a line): {error}") from error
-    xyz = _read_points(cloud)
+    xyz = read_points(cloud)
     if len(xyz) != len(instance):
         raise InputError(f"{path} has {len(instance)} lines, {cloud} {len(xyz)} points; expected the same number")
     return _checked(path, xyz, instance, (instance >= 1000) & ~np.isin(instance // 1000, np.array(stuff_labels, int)))
 
 
-def _read_points(cloud: Path) -> NDArray[np.float64]:
+def read_points(cloud: Path) -> NDArray[np.float64]:
+    """Read the N×3 points or vertices of a PLY or PCD, in the order of the file.
+
+    Raises:
+        InputError: it is missing, cut off, or holds none.
+    """
     import open3d as o3d  # takes a second to import
 
     if not cloud.is_file():

@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.io.damage import DamagedImageError, check_complete
+from any3dis_ros.io.poses import PoseError, read_pose
 from any3dis_ros.io.recording import Collector, ReadOptions, Recording
 from any3dis_ros.io.registration import on_grid, reduced
 from any3dis_ros.progress import Progress
-from any3dis_ros.scene.frames import Camera, Frame, check_pose
+from any3dis_ros.scene.frames import Camera, Frame
+
+FOLDERS = ("color", "depth", "pose", "intrinsic")
+"""Of the layout; any of them tells it."""
 
 _COLOR_SUFFIXES = (".jpg", ".jpeg", ".png")
 _RATIO_TOLERANCE = 0.03  # of width to height; ScanNet's own pair differs by 0.4 %
@@ -50,8 +54,8 @@ def read_folder(path: Path, options: ReadOptions, config: KeyframeConfig, progre
             continue
         name = colors[key].stem
         try:
-            T_map_camera = _read_pose(poses.get(key))
-        except _PoseError as error:
+            T_map_camera = read_pose(poses.get(key))
+        except PoseError as error:
             collector.leave_out(error.reason, f"frame {name}{error.detail}")
             continue
         try:
@@ -99,31 +103,6 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
     if image.dtype != np.uint16 or image.ndim != 2:
         raise InputError(f"{path} holds {image.dtype} {image.shape}; expected one 16-bit channel, millimetres")
     return np.asarray(image, np.uint16)
-
-
-class _PoseError(ValueError):
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
-
-
-def _read_pose(path: Path | None) -> NDArray[np.float64]:
-    if path is None:
-        raise _PoseError("pose missing")
-    try:
-        values = np.array(path.read_text().split(), np.float64)
-    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError
-        raise _PoseError("pose unreadable", f": {error}") from None
-    if values.size != 16:
-        raise _PoseError("pose unreadable", f": {values.size} numbers, expected the 16 of a 4×4 matrix")
-    T = values.reshape(4, 4)
-    if not np.isfinite(T).all():
-        raise _PoseError("pose not finite (tracking lost)")
-    try:
-        check_pose(T, path.name)
-    except InputError as error:
-        raise _PoseError("pose not rigid", f": {error}") from None
-    return T
 
 
 def _camera(path: Path, color_shape: tuple[int, ...], depth_shape: tuple[int, ...], options: ReadOptions) -> Camera:

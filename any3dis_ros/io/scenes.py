@@ -7,11 +7,10 @@ from pathlib import Path
 
 from any3dis_ros.config import KeyframeConfig
 from any3dis_ros.errors import InputError
+from any3dis_ros.io.datasets.layouts import LAYOUTS, layout_of, read_layout
 from any3dis_ros.io.recording import ReadOptions, Recording
-from any3dis_ros.io.scannet import read_folder
 from any3dis_ros.progress import Progress, silent
 
-_LAYOUT = ("color", "depth", "pose", "intrinsic")
 _BAG_SUFFIXES = (".mcap", ".db3", ".bag")
 _MAGIC = {b"\x89MCAP0\r\n": ".mcap", b"SQLite format 3\0": ".db3", b"#ROSBAG V": ".bag"}
 
@@ -22,7 +21,9 @@ def read_scene(
     config: KeyframeConfig | None = None,
     progress: Progress = silent,
 ) -> Recording:
-    """Read the keyframes of a ScanNet-style folder, a ROS 2 bag (folder, .mcap, .db3) or a ROS 1 bag (.bag).
+    """Read the keyframes of a scene of a public data set, a ROS 2 bag (folder, .mcap, .db3) or a ROS 1 bag (.bag).
+
+    Data sets: ScanNet (a .sens file, or exported frames), ScanNet++ (iPhone, DSLR), Replica, TUM RGB-D.
 
     Args:
         path: the folder or file; its kind is found by its content.
@@ -36,8 +37,8 @@ def read_scene(
     options, config = options or ReadOptions(), config or KeyframeConfig()
     if not path.exists():
         raise InputError(f"{path} does not exist; give a folder with color, depth and pose, or a ROS bag")
-    if path.is_dir() and not (path / "metadata.yaml").is_file() and any((path / name).is_dir() for name in _LAYOUT):
-        return read_folder(path, options, config, progress)
+    if not (path / "metadata.yaml").is_file() and (layout := layout_of(path)) is not None:
+        return read_layout(layout, path, options, config, progress)
     bags = bag_files(path)
     from any3dis_ros.io.rosbag import read_bag
 
@@ -62,14 +63,15 @@ def bag_files(path: Path) -> list[Path]:
             return files
         found = "is empty" if not any(path.iterdir()) else "holds neither a recording nor a bag"
         raise InputError(
-            f"the folder {path} {found}; expected color, depth, pose and intrinsic (ScanNet's layout) or a ROS bag"
+            f"the folder {path} {found}; expected color, depth, pose and intrinsic (ScanNet's layout), a ROS bag, "
+            f"or a scene of {', '.join(dict.fromkeys(layout.name for layout in LAYOUTS))}"
         )
     with path.open("rb") as file:
         start = file.read(16)
     kind = next((suffix for magic, suffix in _MAGIC.items() if start.startswith(magic)), None)
     if kind is None:
         what = "is empty" if not start else "is no ROS bag"
-        raise InputError(f"{path} {what}; expected .mcap, .db3 or .bag, or a folder with color, depth and pose")
+        raise InputError(f"{path} {what}; expected .mcap, .db3, .bag or .sens, or a folder with color, depth and pose")
     if path.suffix != kind:
         raise InputError(f"{path} is a {kind} file by its content; rename it to {path.stem}{kind}")
     return [path]

@@ -32,6 +32,7 @@ from any3dis_ros.objects.overlap import (
     Masks,
     SceneOverlap,
     overlap,
+    overlap_instances,
     overlap_superpoints,
     superpoint_bound,
     transfer,
@@ -43,10 +44,12 @@ __all__ = [
     "GroundTruth",
     "SceneOverlap",
     "evaluate",
+    "evaluate_both",
     "evaluate_instances",
     "evaluate_scenes",
     "format_table",
     "overlap",
+    "overlap_instances",
     "overlap_superpoints",
     "superpoint_bound",
     "transfer",
@@ -164,10 +167,13 @@ def evaluate_instances(
 ) -> dict[str, Evaluation]:
     """Score the proposals of a segmentation on the points of the ground truth, by own and by constant confidence."""
     config = config or EvaluationConfig()
-    nearest = transfer(instances.points, truth.points, config.max_distance_m)
-    superpoint = np.where(nearest >= 0, instances.superpoint[nearest] if len(instances.points) else -1, -1)
-    scene = overlap_superpoints(instances.proposals, instances.scores, superpoint, truth.instance, truth.valid_ids)
-    return {c: evaluate_scenes([scene], dataclasses.replace(config, confidence=c)) for c in ("own", "constant")}
+    return evaluate_both([overlap_instances(instances, truth, config.max_distance_m)], config)
+
+
+def evaluate_both(scenes: Sequence[SceneOverlap], config: EvaluationConfig | None = None) -> dict[str, Evaluation]:
+    """Score scenes pooled as :func:`evaluate_scenes` does, by own and by constant confidence."""
+    config = config or EvaluationConfig()
+    return {c: evaluate_scenes(scenes, dataclasses.replace(config, confidence=c)) for c in ("own", "constant")}
 
 
 def format_table(rows: Mapping[str, Evaluation]) -> str:

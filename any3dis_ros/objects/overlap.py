@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from any3dis_ros.errors import InputError
+from any3dis_ros.objects.instances import Instances
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 Masks = NDArray[np.bool_] | Sequence[NDArray[np.integer]]
@@ -100,6 +101,13 @@ def overlap_superpoints(
     counts = np.bincount(cell, minlength=L * width).reshape(L, width)
     table = proposals.astype(np.float64) @ counts  # float64 is exact up to 2^53, and BLAS is fast
     return _overlap(table.astype(np.int64), scores, code, ids)
+
+
+def overlap_instances(instances: Instances, truth: GroundTruth, max_distance_m: float) -> SceneOverlap:
+    """Count how the proposals of a segmentation overlap the objects on the points of the ground truth."""
+    nearest = transfer(instances.points, truth.points, max_distance_m)
+    superpoint = np.where(nearest >= 0, instances.superpoint[nearest] if len(instances.points) else -1, -1)
+    return overlap_superpoints(instances.proposals, instances.scores, superpoint, truth.instance, truth.valid_ids)
 
 
 def transfer(points_from: Floats, points_to: Floats, max_distance_m: float) -> NDArray[np.int64]:

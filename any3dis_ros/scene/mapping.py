@@ -54,10 +54,28 @@ class MapCloud:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a segmentation takes: keyframes and the map that they see, in one map frame."""
+    """What a segmentation takes: keyframes and the map that they see, in one map frame.
+
+    Attributes:
+        frames: the keyframes.
+        cloud: the map.
+        superpoint: N int32, 0..L-1, of each point of the map, where they come from outside; None = to be computed.
+
+    Raises:
+        InputError: superpoints that do not fit the map.
+    """
 
     frames: Sequence[Frame]
     cloud: MapCloud
+    superpoint: NDArray[np.int32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.superpoint is None:
+            return
+        if self.superpoint.shape != (len(self.cloud),):
+            raise InputError(f"{self.superpoint.size} superpoints for {len(self.cloud)} map points; expected as many")
+        if self.superpoint.min() < 0 or not np.bincount(self.superpoint).all():
+            raise InputError("the superpoints of the map are not numbered 0, 1, 2, … without a gap")
 
 
 class Mapper:

@@ -82,14 +82,17 @@ def lens_from_info(info: Any, width: int, height: int, rectified: bool, topic: s
     camera = Camera(full_width, full_height, K)
     if (full_width, full_height) != (width, height):  # binned, or calibrated at another resolution
         camera = camera.resized(width, height)
-    if rectified or not np.any(np.abs(D) > 1e-9):
+    return Lens(camera) if rectified else with_distortion(camera, D, str(info.distortion_model), topic)
+
+
+def with_distortion(camera: Camera, D: NDArray[np.float64], model: str, source: str) -> Lens:
+    """Return the lens of raw images of `camera`'s matrix with coefficients `D` of a ROS distortion `model`.
+
+    Raises:
+        InputError: an unknown model, or another number of coefficients; `source` is named.
+    """
+    if not np.any(np.abs(D) > 1e-9):
         return Lens(camera)
-    return Lens(camera, _undistortion(camera, D, str(info.distortion_model), topic))
-
-
-def _undistortion(
-    camera: Camera, D: NDArray[np.float64], model: str, topic: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     size = (camera.width, camera.height)
     if model in _POLYNOMIAL and len(D) in (4, 5, 8, 12, 14):
         maps = cv2.initUndistortRectifyMap(camera.K, D, None, camera.K, size, cv2.CV_32FC1)
@@ -97,10 +100,10 @@ def _undistortion(
         maps = cv2.fisheye.initUndistortRectifyMap(camera.K, D, np.eye(3), camera.K, size, cv2.CV_32FC1)
     else:
         raise InputError(
-            f"the distortion model '{model}' of '{topic}' with {len(D)} coefficients is not supported; "
+            f"the distortion model '{model}' of '{source}' with {len(D)} coefficients is not supported; "
             "record the rectified image, or use plumb_bob, rational_polynomial or equidistant"
         )
-    return np.asarray(maps[0], np.float32), np.asarray(maps[1], np.float32)
+    return Lens(camera, (np.asarray(maps[0], np.float32), np.asarray(maps[1], np.float32)))
 
 
 def _array(info: Any, name: str) -> NDArray[np.float64]:

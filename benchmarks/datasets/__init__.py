@@ -1,0 +1,1 @@
+"""Scores on public data sets, from the user's own copy of them."""
