@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +102,8 @@ def run(
     for done, scene in enumerate(scenes, 1):
         result = store.load(scene.name)
         if result is None:
-            log.info("%s (%d of %d)", scene.name, done, len(scenes))
+            if not options.quiet:
+                print(f"{scene.name}, {done} of {len(scenes)}", file=sys.stderr, flush=True)
             try:
                 result = measure(scene, options, config, tracker, bars)
             except InputError as error:
