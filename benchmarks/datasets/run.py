@@ -89,7 +89,7 @@ def run(
         "title": title,
         "map": options.map,
         "superpoints": options.superpoints,
-        "stride": options.stride or config.keyframes.stride,
+        "stride": options.stride or "as configured",
         "engine": tracker.name,
         **(more or {}),
         "versions": versions(),
