@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def run(
         "title": title,
         "map": options.map,
         "superpoints": options.superpoints,
-        "stride": options.stride or config.keyframes.stride,
+        "stride": options.stride or "as configured",
         "engine": tracker.name,
         **(more or {}),
         "versions": versions(),
@@ -101,7 +102,8 @@ def run(
     for done, scene in enumerate(scenes, 1):
         result = store.load(scene.name)
         if result is None:
-            log.info("%s (%d of %d)", scene.name, done, len(scenes))
+            if not options.quiet:
+                print(f"{scene.name}, {done} of {len(scenes)}", file=sys.stderr, flush=True)
             try:
                 result = measure(scene, options, config, tracker, bars)
             except InputError as error:

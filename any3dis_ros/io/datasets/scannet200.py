@@ -49,7 +49,7 @@ def read_label_map(path: Path) -> dict[str, int]:
         InputError: the file is missing, or no such table.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read the label map {path}: {error}") from error
