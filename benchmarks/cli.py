@@ -16,7 +16,7 @@ COMMANDS = {
     "oracle": "benchmarks.oracle",
     "accuracy": "benchmarks.accuracy",
     "ablation": "benchmarks.ablation",
-    "growth": "benchmarks.growth",
+    "speed": "benchmarks.speed.run",
     "sam2": "benchmarks.sam2_speed",
     "replay": "benchmarks.replay_equals_offline",
     "node-load": "benchmarks.node.load",
