@@ -34,9 +34,9 @@ format:  ## write what lint wants
 	@scripts/bootstrap.sh lint
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format .
 
-bench:  ## growth of every stage in points, keyframes and tracks
+bench:  ## every stage against the published formulation, and its growth in points, keyframes and tracks
 	@scripts/bootstrap.sh dev
-	@$(PY) -m benchmarks.growth
+	@$(PY) -m benchmarks.speed.run
 
 clean:  ## remove what the above made
 	rm -rf .venv build *.egg-info demo_out .mypy_cache .ruff_cache .pytest_cache .hypothesis

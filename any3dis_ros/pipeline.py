@@ -132,7 +132,7 @@ def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: P
             "no keyframe's depth agrees with the map; check that map, poses and depth share one frame and one unit"
         )
     seen = visible.seen()
-    views = np.bincount(visible.point, minlength=len(scene.cloud))
+    views = visible.views(len(scene.cloud))
     shared, once = int((views > 1).sum()), int((views > 0).sum())
     if len(scene.frames) > 1 and shared < _LEAST_SHARED * once:
         log.warning(

@@ -19,7 +19,7 @@ COMMANDS = {
     "scannetpp": "benchmarks.datasets.scannetpp",
     "replica": "benchmarks.datasets.replica",
     "ablation": "benchmarks.ablation",
-    "growth": "benchmarks.growth",
+    "speed": "benchmarks.speed.run",
     "sam2": "benchmarks.sam2_speed",
     "replay": "benchmarks.replay_equals_offline",
     "node-load": "benchmarks.node.load",

@@ -33,7 +33,7 @@ from any3dis_ros.tracking.base import PointPrompt, TrackRequest
 from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 from any3dis_ros.tracking.sam2.session import Sam2Session
 from benchmarks import tables
-from benchmarks.growth import Meter
+from benchmarks.meter import Meter
 from benchmarks.official_sam2 import CONFIGURATIONS, official_predictor, quiet, random_checkpoint, save_images
 
 WIDTH, HEIGHT = 640, 480
@@ -165,7 +165,7 @@ def peak(work: Work, config: Sam2Config) -> float:
     meter = Meter()
     with meter("following"):
         ours(tracker, frames, work, 1.0)
-    return meter.megabytes["following"]
+    return meter.costs["following"][0].peak_mb
 
 
 def memory_table(work: Work, config: Sam2Config) -> tuple[str, list[dict[str, object]]]:

@@ -42,16 +42,17 @@ def lift(track: MaskTrack, visible: Visibility, seen: NDArray[np.int32]) -> Coun
         seen: T×L int32.
     """
     T, L = seen.shape
-    inside = np.zeros((T, L), np.int32)
-    for t, mask in track.masks.items():
+    masked = np.zeros((len(track.masks), L), np.int32)
+    for row, (t, mask) in zip(masked, track.masks.items(), strict=True):
         own = visible.rows(t, *mask.rows)
-        hit = mask.sample(visible.pixel[own])
-        inside[t] = np.bincount(visible.superpoint[own][hit], minlength=L)
-    touched = np.flatnonzero(inside.any(0))
+        row[:] = mask.tally(visible.pixel[own], visible.superpoint[own], L)
+    touched = np.flatnonzero(masked.any(0))
+    inside = np.zeros((T, len(touched)), np.int32)
+    inside[list(track.masks)] = masked[:, touched]
     lost = ~inside.any(1) & (10 * seen[:, track.seed] > visible.size[track.seed])
     run = track.run & ~lost
     run[track.pivot] = True
-    return Counts(touched, inside[:, touched], seen[:, touched], run, track.pivot)
+    return Counts(touched, inside, seen[:, touched], run, track.pivot)
 
 
 def candidates(counts: Counts, config: RefinementConfig) -> NDArray[np.bool_]:

@@ -122,19 +122,25 @@ def exclusive_labels(
     Returns:
         L int32, q + 1 of the owner in `proposals`, 0 = none.
     """
-    competing = list(range(len(proposals)))
-    while True:
-        best = np.zeros(len(size))
-        label = np.zeros(len(size), np.int32)
-        for q in competing:
-            own = proposals[q].superpoints
-            strength = confidences[q] * proposals[q].coverage
-            wins = strength > best[own]
-            best[own[wins]] = strength[wins]
-            label[own[wins]] = q + 1
-        points = np.bincount(label, size, len(proposals) + 1)
-        left = [q for q in competing if points[q + 1] >= config.min_points]
-        if len(left) == len(competing):
-            return label
-        weakest = min((q for q in competing if q not in set(left)), key=lambda q: (points[q + 1], -q))
-        competing.remove(weakest)
+    strengths = [c * p.coverage for p, c in zip(proposals, confidences, strict=True)]
+    strength = np.concatenate([np.zeros(0), *strengths])
+    member = membership(proposals, len(size)).tocoo()
+    order = np.lexsort((member.row, -strength, member.col))
+    order = order[strength[order] > 0]
+    holder, of = member.row[order], member.col[order]
+    at = np.searchsorted(of, np.arange(len(size)))  # each superpoint's strongest holder, then its next
+    end = np.searchsorted(of, np.arange(len(size)), side="right")
+    label = np.zeros(len(size), np.int32)
+    label[at < end] = holder[at[at < end]] + 1
+    points = np.bincount(label, size, len(proposals) + 1)[1:]
+    competing = np.ones(len(proposals), bool)
+    while (small := np.flatnonzero(competing & (points < config.min_points))).size:
+        weakest = small[points[small] == points[small].min()][-1]
+        competing[weakest] = False
+        for m in np.flatnonzero(label == weakest + 1):
+            while at[m] < end[m] and not competing[holder[at[m]]]:
+                at[m] += 1
+            label[m] = holder[at[m]] + 1 if at[m] < end[m] else 0
+            if label[m]:
+                points[label[m] - 1] += size[m]
+    return label

@@ -105,13 +105,20 @@ def _merge(n, edges, weight, order, threshold, min_size):  # type: ignore[no-unt
     parent = np.arange(n).astype(np.int32)  # half the memory traffic of int64
     size = np.ones(n, np.int32)
     limit = np.full(n, threshold, np.float32)
+    between = np.empty(len(order), np.int32)  # edges that join no two yet: few, and the only ones to look at again
+    left = 0
     for e in order:
         a, b = _find(parent, edges[e, 0]), _find(parent, edges[e, 1])
-        if a != b and weight[e] <= limit[a] and weight[e] <= limit[b]:
+        if a == b:
+            continue
+        if weight[e] <= limit[a] and weight[e] <= limit[b]:
             parent[b] = a
             size[a] += size[b]
             limit[a] = weight[e] + threshold / size[a]
-    for e in order:
+        else:
+            between[left] = e
+            left += 1
+    for e in between[:left]:
         a, b = _find(parent, edges[e, 0]), _find(parent, edges[e, 1])
         if a != b and (size[a] < min_size or size[b] < min_size):
             parent[b] = a

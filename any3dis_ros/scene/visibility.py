@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import local
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from any3dis_ros.config import VisibilityConfig
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
 
+_BLOCK = 256  # points that are looked at, or passed over, together
+
 
 @dataclass(frozen=True)
 class Visibility:
-    """The visible points of every keyframe, sorted by pixel within a keyframe.
+    """The visible points of every keyframe, sorted by pixel, then by point within a keyframe.
 
     Attributes:
         indptr: T+1 int64; keyframe t owns entries ``indptr[t]:indptr[t+1]``.
@@ -57,6 +61,10 @@ class Visibility:
         counts = [np.bincount(self.superpoint[self.entries(t)], minlength=L) for t in range(self.frame_count)]
         return np.stack(counts).astype(np.int32)
 
+    def views(self, points: int) -> NDArray[np.int32]:
+        """Return in how many keyframes each of the map's `points` points is visible; N int32."""
+        return np.asarray(_occurrences(self.point, points))
+
 
 def compute_visibility(
     points: NDArray[np.float32],
@@ -77,56 +85,132 @@ def compute_visibility(
         config: the depth test's threshold.
         progress: told after every keyframe.
     """
+    ordered, index, boxes = _blocks(points)
+    threshold = np.float32(config.occlusion_threshold_m)
+    scratch = local()  # memory used again costs less than memory asked for anew
 
     def project(frame: Frame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        if not hasattr(scratch, "found"):
+            scratch.found = np.empty((2, len(boxes) * _BLOCK), np.int32)
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
-        point, pixel = _visible(points, K, T, frame.depth, np.float32(config.occlusion_threshold_m))
+        near = _in_sight(boxes, frame, float(threshold))
+        total = _visible(ordered, index, near, K, T, frame.depth, threshold, scratch.found)
+        point, pixel = _by_pixel(scratch.found[:, :total], frame.depth.size)
         return point, pixel
 
-    found = []
+    found_points, found_pixels = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     with ThreadPoolExecutor() as pool:
-        for i, entry in enumerate(pool.map(project, frames)):
+        for i, (point, pixel) in enumerate(pool.map(project, frames)):
             progress("visibility", i, len(frames))
-            found.append(entry)
-    indptr = np.concatenate([[0], np.cumsum([len(point) for point, _ in found])]).astype(np.int64)
-    point = np.concatenate([point for point, _ in found]) if found else np.zeros(0, np.int32)
-    pixel = np.concatenate([pixel for _, pixel in found]) if found else np.zeros(0, np.int32)
+            found_points.append(point)
+            found_pixels.append(pixel)
+    indptr = np.cumsum([len(point) for point in found_points])
+    point = np.concatenate(found_points)
+    found_points.clear()  # half a gigabyte and more in all: not twice at once
+    pixel = np.concatenate(found_pixels)
     widths = np.array([f.camera.width for f in frames], np.int32)
     progress("visibility", len(frames), len(frames))
     return Visibility(indptr, point, pixel, superpoint[point], np.bincount(superpoint), widths)
 
 
+def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
+    """Order the points so that every `_BLOCK` of them lie together, as the leaves of a k-d tree do.
+
+    Returns:
+        The points in that order (3×N), their indices in the map (N), and the boxes of the blocks (B×2×3, middle and
+        half extent; metres, map frame).
+    """
+    order = cKDTree(points, leafsize=_BLOCK, compact_nodes=False, balanced_tree=False).indices.astype(np.int32)
+    ordered = points[order]
+    first = np.arange(0, len(points), _BLOCK)
+    low, high = (f.reduceat(ordered.astype(np.float64), first, axis=0) for f in (np.minimum, np.maximum))
+    return np.ascontiguousarray(ordered.T), order, np.stack([(low + high) / 2, (high - low) / 2], 1)
+
+
+def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDArray[np.int64]:
+    """Return the boxes that a keyframe may see: those not wholly beside its view, nor behind all that it measured.
+
+    The view is taken a pixel wider, and boxes larger by more than what single precision errs in projecting points.
+    """
+    K, T, (H, W) = frame.camera.K, frame.T_camera_map, frame.depth.shape
+    planes = np.array(
+        [
+            [K[0, 0], K[0, 1], K[0, 2] + 1.5, 0],
+            [-K[0, 0], -K[0, 1], W + 0.5 - K[0, 2], 0],
+            [0, K[1, 1], K[1, 2] + 1.5, 0],
+            [0, -K[1, 1], H + 0.5 - K[1, 2], 0],
+            [0, 0, 1, 0],
+            [0, 0, -1, frame.depth.max() * 0.001 + threshold],
+        ]
+    )  # camera frame: what is seen lies on the positive side of all
+    planes = planes / np.linalg.norm(planes[:, :3], axis=1, keepdims=True) @ T
+    middle, half = boxes[:, 0], boxes[:, 1]
+    slack = 1e-5 * (np.abs(middle).sum(1) + half.sum(1) + np.abs(T[:3, 3]).sum())
+    reach = middle @ planes[:, :3].T + half @ np.abs(planes[:, :3]).T + planes[:, 3] + slack[:, None]
+    return np.flatnonzero((reach >= 0).all(1))
+
+
 @numba.njit(cache=True, nogil=True)
-def _visible(points, K, T, depth, threshold):  # type: ignore[no-untyped-def]
-    """Return (point, pixel), int32 both, of the visible points, sorted by pixel (a counting sort)."""
+def _occurrences(index, n):  # type: ignore[no-untyped-def]
+    count = np.zeros(n, np.int32)
+    for i in index:
+        count[i] += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _visible(points, index, blocks, K, T, depth, threshold, found):  # type: ignore[no-untyped-def]
+    """Write point and pixel of the visible points of these blocks into `found` (2×M int32) and return their number.
+
+    A block is projected as a whole before any of its points is tested: without branches, eight at once.
+    """
     H, W = depth.shape
-    n = len(points)
-    at = np.empty(n, np.int32)
-    start = np.zeros(H * W + 1, np.int32)
-    for i in range(n):
-        at[i] = -1
-        x, y, z = points[i, 0], points[i, 1], points[i, 2]
-        zc = T[2, 0] * x + T[2, 1] * y + T[2, 2] * z + T[2, 3]
-        if zc <= np.float32(1e-6):
-            continue
-        xc = T[0, 0] * x + T[0, 1] * y + T[0, 2] * z + T[0, 3]
-        yc = T[1, 0] * x + T[1, 1] * y + T[1, 2] * z + T[1, 3]
-        fu = np.floor((K[0, 0] * xc + K[0, 1] * yc) / zc + K[0, 2] + np.float32(0.5))
-        fv = np.floor(K[1, 1] * yc / zc + K[1, 2] + np.float32(0.5))
-        if not (fu >= 0 and fv >= 0 and fu < W and fv < H):
-            continue
-        u, v = int(fu), int(fv)
-        d = depth[v, u]
-        if d > 0 and abs(d * np.float32(0.001) - zc) <= threshold:
-            at[i] = v * W + u
-            start[v * W + u + 1] += 1
-    for p in range(H * W):
-        start[p + 1] += start[p]
-    total = start[H * W]
-    point, pixel = np.empty(total, np.int32), np.empty(total, np.int32)
-    for i in range(n):
-        if at[i] >= 0:
-            slot = start[at[i]]
-            point[slot], pixel[slot] = i, at[i]
-            start[at[i]] += 1
-    return point, pixel
+    half = np.float32(0.5)
+    u, v, z = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    total = 0
+    for b in blocks:
+        first, end = b * _BLOCK, min((b + 1) * _BLOCK, points.shape[1])
+        X, Y, Z = points[0, first:end], points[1, first:end], points[2, first:end]
+        for i in range(end - first):
+            xc = T[0, 0] * X[i] + T[0, 1] * Y[i] + T[0, 2] * Z[i] + T[0, 3]
+            yc = T[1, 0] * X[i] + T[1, 1] * Y[i] + T[1, 2] * Z[i] + T[1, 3]
+            zc = T[2, 0] * X[i] + T[2, 1] * Y[i] + T[2, 2] * Z[i] + T[2, 3]
+            u[i] = np.floor((K[0, 0] * xc + K[0, 1] * yc) / zc + K[0, 2] + half)
+            v[i] = np.floor(K[1, 1] * yc / zc + K[1, 2] + half)
+            z[i] = zc
+        for i in range(end - first):
+            if not (z[i] > np.float32(1e-6) and u[i] >= 0 and v[i] >= 0 and u[i] < W and v[i] < H):
+                continue
+            row, column = int(v[i]), int(u[i])
+            d = depth[row, column]
+            if d > 0 and abs(d * np.float32(0.001) - z[i]) <= threshold:
+                found[0, total], found[1, total] = index[first + i], row * W + column
+                total += 1
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _by_pixel(found, pixels):  # type: ignore[no-untyped-def]
+    """Return point and pixel (of 2×M int32) sorted by pixel, then by point: a counting sort, few points to a pixel."""
+    point, pixel = found
+    end = np.zeros(pixels + 1, np.int32)
+    for p in pixel:
+        end[p + 1] += 1
+    for p in range(pixels):
+        end[p + 1] += end[p]
+    points, at = np.empty(len(point), np.int32), np.empty(len(point), np.int32)
+    for e in range(len(point)):
+        points[end[pixel[e]]] = point[e]
+        end[pixel[e]] += 1
+    first = 0
+    for p in range(pixels):
+        for e in range(first, end[p]):
+            at[e] = p
+            own = points[e]
+            slot = e
+            while slot > first and points[slot - 1] > own:
+                points[slot] = points[slot - 1]
+                slot -= 1
+            points[slot] = own
+        first = end[p]
+    return points, at

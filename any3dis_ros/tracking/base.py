@@ -29,6 +29,9 @@ class Mask(Protocol):
     def sample(self, pixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return for each flat pixel index (``v * W + u`` of the full keyframe) whether it lies inside; M bool."""
 
+    def tally(self, pixels: NDArray[np.int32], groups: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+        """Return how many of the pixels (M flat indices, rising) of each group (M int32, 0..count-1) lie inside."""
+
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU."""
 
@@ -97,6 +100,12 @@ class PackedMask:
     def sample(self, pixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return for each flat pixel index of the full keyframe whether it lies inside; M bool."""
         return np.asarray(_sample(pixels, self.frame_shape, self.shape, self.corner, self.box_shape, self.bits))
+
+    def tally(self, pixels: NDArray[np.int32], groups: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+        """Return how many of the pixels (M flat indices, rising) of each group (M int32, 0..count-1) lie inside."""
+        total = np.zeros(count, np.int64)
+        _tally(pixels, groups, self.frame_shape, self.shape, self.corner, self.box_shape, self.bits, total)
+        return total
 
     def packed(self) -> PackedMask:
         """Return itself."""
@@ -251,3 +260,25 @@ def _sample(pixels, frame_shape, shape, corner, box_shape, bits):  # type: ignor
             bit = row * box_shape[1] + column
             inside[i] = bits[bit >> 3] >> (7 - (bit & 7)) & 1
     return inside
+
+
+@numba.njit(cache=True, nogil=True)
+def _tally(pixels, groups, frame_shape, shape, corner, box_shape, bits, total):  # type: ignore[no-untyped-def]
+    """Count without looking at what lies beside the mask's box: within a row, sorted pixels allow to jump."""
+    H, W = frame_shape
+    column_of = np.empty(W, np.int32)
+    left, right = W, 0
+    for u in range(W):
+        column_of[u] = u * shape[1] // W - corner[1]
+        if 0 <= column_of[u] < box_shape[1]:
+            left, right = min(left, u), u + 1
+    i = 0
+    for v in range(H):
+        row = v * shape[0] // H - corner[0]
+        if row < 0 or row >= box_shape[0]:
+            continue
+        i += np.searchsorted(pixels[i:], v * W + left)
+        while i < len(pixels) and pixels[i] < v * W + right:
+            bit = row * box_shape[1] + column_of[pixels[i] - v * W]
+            total[groups[i]] += bits[bit >> 3] >> (7 - (bit & 7)) & 1
+            i += 1

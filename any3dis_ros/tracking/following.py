@@ -88,9 +88,8 @@ def _frames_in_sight(
     prompted: PromptedObject, visible: Visibility, seen: NDArray[np.int32], config: SeedingConfig
 ) -> NDArray[np.bool_]:
     """Return the keyframes (T bool) that see any superpoint which the pivot mask covers by half."""
-    own = visible.entries(prompted.frame)
-    inside = prompted.mask.sample(visible.pixel[own])
-    counts = np.bincount(visible.superpoint[own][inside], minlength=seen.shape[1])
+    own = visible.rows(prompted.frame, *prompted.mask.rows)
+    counts = prompted.mask.tally(visible.pixel[own], visible.superpoint[own], seen.shape[1])
     covered = (counts > 0) & (2 * counts >= seen[prompted.frame])
     in_sight: NDArray[np.bool_] = seen[:, covered].sum(1) >= config.min_seen_points
     return in_sight

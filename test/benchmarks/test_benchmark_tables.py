@@ -12,7 +12,6 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.proposals.refinement import STRATEGIES
 from benchmarks import ablation, oracle, scenes, tables
-from benchmarks.growth import exponent, loads
 from benchmarks.prepared import make_cloud
 
 needs_tabletop = pytest.mark.skipif(
@@ -75,24 +74,6 @@ def test_means_and_ratio_over_scenes() -> None:
     assert mean["scene"] == "mean"
     assert mean["bound_ap50"] == 0.75
     assert mean["of_bound"] == pytest.approx(0.625 / 0.75)
-
-
-@pytest.mark.parametrize(("power", "shown"), [(1, "1.00"), (2, "2.00"), (0, "0.00")])
-def test_exponent_of_a_power_law(power: int, shown: str) -> None:
-    assert exponent([100, 200, 400], [3.0 * x**power for x in (100, 200, 400)], 0.1) == shown
-
-
-def test_exponent_is_left_out_where_all_is_too_small() -> None:
-    assert exponent([1, 2, 4], [0.01, 0.02, 0.04], 0.1) == "–"
-
-
-def test_each_axis_grows_alone() -> None:
-    all_loads = loads("room32", 40)
-    assert [load.keyframes for load in all_loads if load.axis == "keyframes"] == [10, 20, 40]
-    assert [load.tracks for load in all_loads if load.axis == "tracks"] == [100, 200, 400]
-    points = [load.voxel_size_m for load in all_loads if load.axis == "points"]
-    assert (np.array(points) ** -2 * 0.02**2).tolist() == pytest.approx([1, 2, 4])
-    assert {load.keyframes for load in all_loads if load.axis != "keyframes"} == {40}
 
 
 def test_tables_are_kept_as_markdown_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,3 +45,17 @@ def test_an_empty_selection_is_fine():
 def test_prompt_on_the_object():
     prompt = PointPrompt.on(4, np.array([[1, 2], [3, 4]]))
     assert (prompt.frame, prompt.points.dtype, prompt.labels.tolist()) == (4, np.float32, [1, 1])
+
+
+@settings(max_examples=200)
+@given(MASKS, st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_a_tally_counts_the_pixels_inside_by_group(mask, fy, fx, seed):
+    h, w = mask.shape
+    H, W = h * fy, w * fx
+    packed = PackedMask.pack(mask, (H, W))
+    rng = np.random.default_rng(seed)
+    pixels = np.sort(rng.integers(0, H * W, rng.integers(0, 80))).astype(np.int32)
+    groups = rng.integers(0, 5, len(pixels)).astype(np.int32)
+    inside = mask[pixels // W * h // H, pixels % W * w // W]
+    expected = [int((inside & (groups == g)).sum()) for g in range(5)]
+    assert packed.tally(pixels, groups, 5).tolist() == expected

@@ -39,6 +39,10 @@ class LogitMask:
                 raise
         return _sampled(self.logits.cpu(), flat, self.frame_shape)  # masks in flight may have filled the device
 
+    def tally(self, pixels: NDArray[np.int32], groups: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+        """Return how many of the pixels (M flat indices, rising) of each group (M int32, 0..count-1) lie inside."""
+        return np.bincount(groups[self.sample(pixels)], minlength=count)
+
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU, at the keyframe's resolution."""
         full = interpolate(self.logits.float()[None, None], self.frame_shape, mode="bilinear", align_corners=False)

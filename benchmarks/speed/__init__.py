@@ -1,0 +1,1 @@
+"""Speed of every stage beside the published formulation, and how it grows with points, keyframes and tracks."""

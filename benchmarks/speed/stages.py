@@ -1,0 +1,216 @@
+"""One load carried through the product's stages, and each stage's published formulation on a part of the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from any3dis_ros.config import Config, RefinementConfig
+from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
+from any3dis_ros.proposals.lifting import Counts, lift
+from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, overlap, rank
+from any3dis_ros.proposals.refinement import refine
+from any3dis_ros.scene.borders import find_borders
+from any3dis_ros.scene.frames import Frame, viewing_distance
+from any3dis_ros.scene.mapping import MapCloud, Scene
+from any3dis_ros.scene.superpoints import centroids, compute_superpoints
+from any3dis_ros.scene.surface import build_surface
+from any3dis_ros.scene.visibility import compute_visibility
+from any3dis_ros.tracking.following import MaskTrack, follow
+from any3dis_ros.tracking.geometric import GeometricTracker
+from any3dis_ros.tracking.seeding import choose_seeds, view_scores
+from benchmarks.meter import Meter
+from benchmarks.reference import merging, pivots, projection, proposals, superpoints, tracking
+
+COPIES = 4  # of each proposal, so that 500 tracks give 2,000 proposals
+DROPPED = 0.1  # of its superpoints are missing in a copy
+FRAMES, VIEWS, OBJECTS, PAIRED = 10, 20, 3, 60  # what a reference is run on at most
+REPEATS, ENOUGH_S = 3, 4.0  # a stage is repeated while it has taken less
+
+
+@dataclass
+class Measured:
+    """Costs of product and reference by stage, the share of its work that the reference did, and the sizes met."""
+
+    product: Meter = field(default_factory=Meter)
+    reference: Meter = field(default_factory=Meter)
+    share: dict[str, float] = field(default_factory=dict)
+    subset: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def time(self, stage: str, work: Callable[[], object]) -> object:
+        """Return what the product's stage returns, measured up to three times."""
+        for _ in range(REPEATS):
+            with self.product(stage):
+                out = work()
+            if sum(c.wall_s for c in self.product.costs[stage]) > ENOUGH_S:
+                break
+        return out
+
+    def refer(self, stage: str, work: Callable[[], object], share: float = 1.0, subset: str = "all") -> object:
+        """Return what the reference returns; it did `share` of the stage's work, and all of it costs the same."""
+        with self.reference(stage):
+            out = work()
+        self.share[stage], self.subset[stage] = share, subset
+        return out
+
+
+def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: bool) -> Measured:
+    """Measure one load: N points, T keyframes, and as many tracks, if the prompts give so many."""
+    m = Measured()
+    config = Config()
+    config = replace(config, seeding=replace(config.seeding, seeds_per_round=tracks))
+    viewpoints = np.stack([f.T_map_camera[:3, 3] for f in frames])
+
+    def segment() -> NDArray[np.int32]:
+        surface = build_surface(cloud, config.superpoints, viewpoints)
+        return compute_superpoints(surface, config.superpoints)
+
+    superpoint: NDArray[np.int32] = m.time("superpoints", segment)  # type: ignore[assignment]
+    surface = build_surface(cloud, config.superpoints, viewpoints)
+    borders = m.time("borders", lambda: find_borders(surface, superpoint))
+    m.time("visibility", lambda: compute_visibility(cloud.points, superpoint, frames, config.visibility).seen())
+    views = see(Scene(frames, cloud), superpoint, config)
+    seen, size = views.seen, views.visible.size
+    free = np.ones(len(size), bool)
+
+    def choose() -> NDArray[np.int64]:
+        view_scores(seen, size, views.centroid, config.seeding)
+        return choose_seeds(free, seen, views.centroid, config.seeding)
+
+    seeds: NDArray[np.int64] = m.time("seeds, views", choose)  # type: ignore[assignment]
+    tracker = GeometricTracker(config.tracker.geometric)
+    with m.product("features"):
+        session = tracker.open(frames)
+    with m.product("prompting"):
+        found = prompt_seeds(session, tracker.policy, seeds, views, set(), config)[:tracks]
+    with m.product("tracking"):
+        followed = list(follow(session, found, views.visible, seen, config.seeding))
+    if with_reference:
+        some = found[:: max(len(found) // OBJECTS, 1)][:OBJECTS]
+        m.refer(
+            "tracking",
+            lambda: [tracking.track_alone(session, c.prompted, len(frames)) for c in some],
+            len(some) / len(found),
+            f"{len(some)} tracks",
+        )
+    session.close()
+    counts: list[Counts] = m.time("lifting", lambda: [lift(t, views.visible, seen) for t in followed])  # type: ignore[assignment]
+    raw: list[Proposal | None] = m.time(  # type: ignore[assignment]
+        "refinement", lambda: [to_proposal(t, c, config) for t, c in zip(followed, counts, strict=True)]
+    )
+    printed = RefinementConfig(strategy="view_dp")
+    m.time("Algorithm 1", lambda: [refine(c, printed) for c in counts])
+    several = copies([p for p in raw if p is not None])
+
+    def merge() -> None:
+        shared = overlap(several, size)
+        confidence = judge(several, shared, borders, viewing_distance(frames), True, config.merging)  # type: ignore[arg-type]
+        kept = rank(confidence, shared, config.merging)
+        exclusive_labels([several[q] for q in kept], confidence[kept], size, config.merging)
+
+    m.time("merging", merge)
+    m.sizes = {
+        "points": len(cloud),
+        "keyframes": len(frames),
+        "tracks": len(followed),
+        "superpoints": len(size),
+        "visible": len(views.visible.point),
+        "masks": sum(len(t.masks) for t in followed),
+        "proposals": len(several),
+    }
+    if with_reference:
+        refer(m, frames, cloud, superpoint, viewpoints, config, seen, followed, several, tracks)
+    return m
+
+
+def copies(several: list[Proposal]) -> list[Proposal]:
+    """Return each proposal and three more that lack a tenth of its superpoints, as different pivots give them."""
+    rng = np.random.default_rng(0)
+    out = []
+    for p in several:
+        for copy in range(COPIES):
+            keep = rng.random(len(p.superpoints)) >= (DROPPED if copy else 0)
+            keep[0] = True
+            evidence = replace(p.evidence, pivot=p.evidence.pivot + copy)
+            out.append(replace(p, superpoints=p.superpoints[keep], coverage=p.coverage[keep], evidence=evidence))
+    return out
+
+
+def refer(
+    m: Measured,
+    frames: list[Frame],
+    cloud: MapCloud,
+    superpoint: NDArray[np.int32],
+    viewpoints: NDArray[np.float64],
+    config: Config,
+    seen: NDArray[np.int32],
+    followed: list[MaskTrack],
+    several: list[Proposal],
+    tracks: int,
+) -> None:
+    """Measure the references; where one takes a part of the frames, views, masks or pairs, each costs the same."""
+    points, T = cloud.points, len(frames)
+    m.refer("superpoints", lambda: superpoints.superpoints(points, viewpoints, config.superpoints))
+    centroid, size = centroids(points, superpoint)
+    lasting = np.flatnonzero(seen.max(0) >= config.seeding.min_seen_points)
+    m.refer(
+        "seeds, views",
+        lambda: (
+            pivots.view_scores(seen[: FRAMES * 3], size, centroid, config.seeding.scale_neighbours),
+            [pivots.farthest_points(centroid[lasting], tracks, 0) for _ in range(1)],
+        ),
+        min(FRAMES * 3 / T, 1),
+        f"{min(FRAMES * 3, T)} frames",
+    )
+    points_of = projection.members(superpoint)
+    some = range(0, T, max(T // FRAMES, 1))[:FRAMES]
+
+    def project() -> list[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+        found = [projection.project(points, frames[t], config.visibility.occlusion_threshold_m) for t in some]
+        for visible, _ in found:
+            projection.counted(visible, points_of)
+        return found
+
+    m.refer("visibility", project, len(some) / T, f"{len(some)} frames")
+    longest = max(followed, key=lambda t: len(t.masks))
+    shown = [projection.project(points, frames[t], 0.1) for t in list(longest.masks)[:VIEWS]]
+    masks = [longest.masks[t].packed() for t in list(longest.masks)[:VIEWS]]
+    dense = [full(p.dense(), p.frame_shape) for p in masks]
+    visible = [v for v, _ in shown]
+
+    def lifted() -> list[NDArray[np.bool_]]:
+        inside = [proposals.in_mask(d, v, p) for d, (v, p) in zip(dense, shown, strict=True)]
+        proposals.lift(inside, visible, points_of)
+        return inside
+
+    inside: list[NDArray[np.bool_]] = m.refer(  # type: ignore[assignment]
+        "lifting", lifted, len(dense) / m.sizes["masks"], f"{len(dense)} masks"
+    )
+    theta = np.random.default_rng(0).random(len(points_of)) < 0.1
+    m.refer(
+        "Algorithm 1",
+        lambda: proposals.objective(theta, superpoint, inside, visible),
+        len(dense) / (len(followed) * T * T),
+        f"one step over {len(dense)} views",
+    )
+    paired = min(PAIRED, len(several))
+    member = np.zeros((paired, len(points_of)), bool)
+    for row, p in zip(member, several, strict=False):
+        row[p.superpoints] = True
+    rows = range(max(paired // 10, 1))
+    m.refer(
+        "merging",
+        lambda: merging.shared_points(lambda q: member[q][superpoint], rows, paired),
+        len(rows) * paired / (len(several) * (len(several) + 1) / 2),
+        f"{len(rows) * paired} pairs",
+    )
+
+
+def full(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a coarse mask at the size of its keyframe (H, W)."""
+    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, mask.shape, strict=True))
+    return mask[np.ix_(rows, columns)]
