@@ -14,8 +14,11 @@ from any3dis_ros.errors import InputError
 COMMANDS = {
     "scenes": "benchmarks.make_scenes",
     "oracle": "benchmarks.oracle",
-    "accuracy": "benchmarks.accuracy",
-    "ablation": "benchmarks.ablation",
+    "table1": "benchmarks.table1",
+    "table7": "benchmarks.table7",
+    "table8": "benchmarks.table8",
+    "variations": "benchmarks.variations",
+    "readme": "benchmarks.readme_table",
     "growth": "benchmarks.growth",
     "sam2": "benchmarks.sam2_speed",
     "replay": "benchmarks.replay_equals_offline",

@@ -47,6 +47,7 @@ __all__ = [
     "evaluate_scenes",
     "format_table",
     "overlap",
+    "overlap_instances",
     "overlap_superpoints",
     "superpoint_bound",
     "transfer",
@@ -164,10 +165,16 @@ def evaluate_instances(
 ) -> dict[str, Evaluation]:
     """Score the proposals of a segmentation on the points of the ground truth, by own and by constant confidence."""
     config = config or EvaluationConfig()
+    scene = overlap_instances(instances, truth, config)
+    return {c: evaluate_scenes([scene], dataclasses.replace(config, confidence=c)) for c in ("own", "constant")}
+
+
+def overlap_instances(instances: Instances, truth: GroundTruth, config: EvaluationConfig | None = None) -> SceneOverlap:
+    """Count how the proposals of a segmentation overlap the objects, on the points of the ground truth."""
+    config = config or EvaluationConfig()
     nearest = transfer(instances.points, truth.points, config.max_distance_m)
     superpoint = np.where(nearest >= 0, instances.superpoint[nearest] if len(instances.points) else -1, -1)
-    scene = overlap_superpoints(instances.proposals, instances.scores, superpoint, truth.instance, truth.valid_ids)
-    return {c: evaluate_scenes([scene], dataclasses.replace(config, confidence=c)) for c in ("own", "constant")}
+    return overlap_superpoints(instances.proposals, instances.scores, superpoint, truth.instance, truth.valid_ids)
 
 
 def format_table(rows: Mapping[str, Evaluation]) -> str:
