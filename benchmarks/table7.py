@@ -45,7 +45,7 @@ def variants(default: Config) -> list[Variant]:
 
 def main() -> None:
     """Run the study and keep its table."""
-    parser = study.parser(__doc__, "table7", ("geometric", "simulated-mild", "simulated-harsh"))
+    parser = study.parser(__doc__, "table7", ("geometric", "simulated-harsh"))
     parser.add_argument(
         "--view-sensitivity", type=float, nargs="+", default=[0.0, 2.0], help="assumed, of simulated errors"
     )
