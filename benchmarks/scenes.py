@@ -54,7 +54,8 @@ class Description:
 
     Attributes:
         name: folder name.
-        level: of the sensor's noise: `level` of scene.json, else what follows the last "-" of the name; may be empty.
+        level: of the sensor's noise: `level` of scene.json, else what follows the first "-" of the name (room1-middle);
+            may be empty.
         origin: the name with seed, level and version of the generator, as far as they are known.
         tags: as in :class:`BenchmarkScene`.
     """
@@ -109,13 +110,12 @@ def describe(name_or_folder: str | Path) -> Description:
     path = folder / "scene.json"
     try:
         about = json.loads(path.read_text()) if path.is_file() else {}
-        objects = about.get("objects", {})
-        tags = {int(i): frozenset(map(str, o["tags"])) for i, o in objects.items() if o.get("tags")}
-    except (ValueError, AttributeError, TypeError) as error:
-        expected = '{"objects": {"<id>": {"name": …, "points": …, "tags": […]}}}'
+        objects = about["objects"].items() if "objects" in about else ((o["id"], o) for o in about.get("instances", ()))
+        tags = {int(i): frozenset(map(str, o["tags"])) for i, o in objects if o.get("tags")}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        expected = '{"objects": {"<id>": {"name": …, "points": …, "tags": […]}}}, or "instances" with an "id" each'
         raise InputError(f"{path} describes no scene ({error}); expected {expected}") from error
-    _, dash, suffix = folder.name.rpartition("-")
-    level = str(about.get("level", suffix if dash else ""))
+    level = str(about.get("level", "".join(folder.name.split("-")[1:2])))
     known = {"seed": about.get("seed"), "level": level or None, "generator": about.get("generator_version")}
     said = ", ".join(f"{k} {v}" for k, v in known.items() if v is not None)
     return Description(folder.name, level, f"{folder.name} ({said})" if said else folder.name, tags)

@@ -186,9 +186,12 @@ def settings(args: argparse.Namespace) -> list[Setting]:
 
 def facts(args: argparse.Namespace) -> dict[str, str]:
     """Return what a kept table states of its run."""
+    drawn = any(replicates_of(e, 2) > 1 for e in args.engine)
     return {
         "scenes": ", ".join(scenes.describe(name).origin for name in args.scenes),
-        "replicates": f"{args.replicates} draws of simulated errors, numbered from 0",
+        "replicates": f"{args.replicates} draws of simulated errors, seeds 0 and up"
+        if drawn
+        else "1, nothing is drawn",
         "evaluation": f"ScanNet's AP, class-agnostic, pooled over scenes; {RANGES}; things of at least {LEAST} points",
     }
 

@@ -36,7 +36,16 @@ def test_seed_level_generator_and_tags_are_read(tmp_path: Path) -> None:
     assert found.tags == {3: {"small", "glossy"}}
 
 
-@pytest.mark.parametrize("about", ["{", [1], {"objects": [1]}, {"objects": {"mug": {"tags": ["small"]}}}])
+def test_objects_may_be_a_list_of_instances_and_the_level_a_part_of_the_name(tmp_path: Path) -> None:
+    instances = [{"id": 3, "name": "mug", "points": 40, "tags": ["small"]}, {"id": 4, "name": "wall", "points": 9000}]
+    found = describe(scene_folder(tmp_path, "room7-harsh-procedural-320x240x20", {"instances": instances}))
+    assert found.level == "harsh"
+    assert found.tags == {3: {"small"}}
+
+
+@pytest.mark.parametrize(
+    "about", ["{", [1], {"objects": [1]}, {"objects": {"mug": {"tags": ["small"]}}}, {"instances": [{"tags": ["x"]}]}]
+)
 def test_a_damaged_description_is_refused_with_what_is_expected(tmp_path: Path, about: object) -> None:
     with pytest.raises(InputError, match=r"scene\.json describes no scene .* expected .*objects"):
         describe(scene_folder(tmp_path, "room", about))
