@@ -75,6 +75,11 @@ class SeedingConfig(Section):
     """Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
 
     seeds_per_round: int = param(512, "farthest-point seeds a round (authors' code: 512 on ScanNet200)", low=1)
+    pivot: str = param(
+        "3d_aware",
+        "which views prompt a seed: 3d_aware = those of the highest ψ (Eq. 2), first_seen = the earliest (Tab. 7)",
+        choices=("3d_aware", "first_seen"),
+    )
     scale_neighbours: int = param(32, "κ of Eq. 2: superpoints whose visibility scales a view's score", low=1)
     prompt_points: int = param(3, "farthest-point prompts in the pivot view (paper: 3)", low=1, high=16)
     min_seen_points: int = param(3, "points; a superpoint that no view sees by this many is no seed", low=1)

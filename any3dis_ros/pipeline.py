@@ -114,7 +114,7 @@ class Views:
     Attributes:
         visible: visible map points of every keyframe.
         seen: T×L int32, visible points of each superpoint.
-        psi: T×L float32, how well each keyframe suits each superpoint as pivot view.
+        psi: T×L float32, how well each keyframe suits each superpoint as pivot view (`seeding.pivot`).
         centroid: L×3, metres, map frame.
     """
 

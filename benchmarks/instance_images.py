@@ -74,7 +74,9 @@ class InstanceImages:
     def surface(self, t: int, instance: int) -> NDArray[np.float64]:
         """Return the map-frame points (M×3 metres) of an instance's pixels with depth in keyframe `t`."""
         frame = self.frames[t]
-        v, u = np.nonzero((self.images[t] == instance) & (frame.depth > 0))
+        v0, v1, u0, u1 = self._boxes[t].get(instance, (0, 0, 0, 0))
+        v, u = np.nonzero((self.images[t][v0:v1, u0:u1] == instance) & (frame.depth[v0:v1, u0:u1] > 0))
+        v, u = v + v0, u + u0
         return back_project(frame, u, v, frame.depth[v, u] * 1e-3)
 
     def touches(self, t: int, a: int, b: int) -> bool:
@@ -106,7 +108,8 @@ class InstanceImages:
         margin = max(offset_px, 0) + 1
         v0, v1 = max(boxes[:, 0].min() - margin, 0), min(boxes[:, 1].max() + margin, image.shape[0])
         u0, u1 = max(boxes[:, 2].min() - margin, 0), min(boxes[:, 3].max() + margin, image.shape[1])
-        mask = np.isin(image[v0:v1, u0:u1], instances)
+        shown = image[v0:v1, u0:u1]
+        mask = np.any([shown == i for i in instances], axis=0)
         if part is not None:
             mask &= part.contains(self.frames[t], (v0, v1, u0, u1))
         if offset_px:

@@ -1,12 +1,14 @@
 """Scenes with instance ground truth: ScanNet's exported layout plus `instance/<n>.png` and `scene_gt.npz`.
 
-Scenes are looked up by name beside the repository (`<repository>/../shared/data`) or given as folders.
+Scenes are looked up by name beside the repository (`<repository>/../shared/data`) or given as folders. A `scene.json`
+beside them, where there is one, says how they were made and what is difficult about each object.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -35,6 +37,7 @@ class BenchmarkScene:
         instance_images: H×W int32 by frame name, 0 = none; ids as in `truth`.
         truth: labelled points; its valid ids are the things, floor and walls are instances that do not count.
         exact: the same points as a map cloud without normals or mesh.
+        tags: what is difficult about an object, by instance id; objects without tags may be missing.
     """
 
     name: str
@@ -42,6 +45,25 @@ class BenchmarkScene:
     instance_images: Mapping[str, NDArray[np.int32]]
     truth: GroundTruth
     exact: MapCloud
+    tags: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a scene without loading it.
+
+    Attributes:
+        name: folder name.
+        level: of the sensor's noise: `level` of scene.json, else what follows the first "-" of the name (room1-middle);
+            may be empty.
+        origin: the name with seed, level and version of the generator, as far as they are known.
+        tags: as in :class:`BenchmarkScene`.
+    """
+
+    name: str
+    level: str
+    origin: str
+    tags: Mapping[int, frozenset[str]]
 
 
 def available(*names: str) -> bool:
@@ -55,17 +77,48 @@ def load(name_or_folder: str | Path) -> BenchmarkScene:
     Raises:
         InputError: no such scene, or a file of it cannot be read.
     """
-    folder = Path(name_or_folder)
-    if not folder.is_dir():
-        folder = DATA / name_or_folder
-    if not (folder / "scene_gt.npz").is_file():
-        raise InputError(f"no ground truth at '{name_or_folder}' or in {folder}; give a folder holding scene_gt.npz")
+    folder = find(name_or_folder)
     frames = tuple(read_scene(folder, ReadOptions(stride=1)).frames)
     truth = load_ground_truth(folder)
     with np.load(folder / "scene_gt.npz") as data:
         exact = MapCloud(truth.points, data["rgb"].astype(np.uint8))
     images = {f.name: _instance_image(folder / "instance" / f"{f.name}.png", f) for f in frames}
-    return BenchmarkScene(folder.resolve().name, frames, images, truth, exact)
+    return BenchmarkScene(folder.name, frames, images, truth, exact, describe(folder).tags)
+
+
+def find(name_or_folder: str | Path) -> Path:
+    """Return the folder of a scene that is given by its name under the shared data or as a folder.
+
+    Raises:
+        InputError: there is no ground truth in either.
+    """
+    folder = Path(name_or_folder)
+    if not folder.is_dir():
+        folder = DATA / name_or_folder
+    if not (folder / "scene_gt.npz").is_file():
+        raise InputError(f"no ground truth at '{name_or_folder}' or in {folder}; give a folder holding scene_gt.npz")
+    return folder.resolve()
+
+
+def describe(name_or_folder: str | Path) -> Description:
+    """Read the scene.json of a scene; without one, its name is all that is known.
+
+    Raises:
+        InputError: no such scene, or its scene.json is damaged.
+    """
+    folder = find(name_or_folder)
+    path = folder / "scene.json"
+    try:
+        about = json.loads(path.read_text()) if path.is_file() else {}
+        objects = about["objects"].items() if "objects" in about else ((o["id"], o) for o in about.get("instances", ()))
+        tags = {int(i): frozenset(map(str, o["tags"])) for i, o in objects if o.get("tags")}
+    except (ValueError, AttributeError, TypeError, KeyError) as error:
+        expected = '{"objects": {"<id>": {"name": …, "points": …, "tags": […]}}}, or "instances" with an "id" each'
+        raise InputError(f"{path} describes no scene ({error}); expected {expected}") from error
+    level = str(about.get("level", "".join(folder.name.split("-")[1:2])))
+    known = {"seed": about.get("seed"), "level": level or None, "generator": about.get("generator_version")}
+    said = ", ".join(f"{k} {v}" for k, v in known.items() if v is not None)
+    return Description(folder.name, level, f"{folder.name} ({said})" if said else folder.name, tags)
 
 
 def _instance_image(path: Path, frame: Frame) -> NDArray[np.int32]:

@@ -33,7 +33,6 @@ from any3dis_ros.objects.overlap import (
     SceneOverlap,
     overlap,
     overlap_instances,
-    overlap_superpoints,
     superpoint_bound,
     transfer,
 )

@@ -55,16 +55,22 @@ def choose_seeds(
 def view_scores(
     seen: NDArray[np.int32], size: NDArray[np.int64], centroid: NDArray[np.float64], config: SeedingConfig
 ) -> NDArray[np.float32]:
-    """Return ψ[t, l] = seen[t, l] · scale[t, l] (Eq. 2), T×L float32.
+    """Return how well each keyframe suits each superpoint as pivot view, T×L float32, 0 = not at all.
 
-    scale is the mean share of visible points over the κ superpoints nearest to l, itself included.
+    By default that is ψ[t, l] = seen[t, l] · scale[t, l] (Eq. 2), where scale is the mean share of visible points over
+    the κ superpoints nearest to l, itself included. With `pivot` first_seen it falls with t: the first keyframe that
+    sees `min_seen_points` of the superpoint comes first, whatever it sees of it (the baseline of Tab. 7).
 
     Args:
         seen: T×L int32, visible points of each superpoint.
         size: L int64, points of each superpoint.
         centroid: L×3, metres, map frame.
-        config: κ.
+        config: which of the two, κ, and how many points make a superpoint seen.
     """
+    if config.pivot == "first_seen":
+        T = len(seen)
+        earliness = np.arange(T, 0, -1, dtype=np.float32)
+        return earliness[:, None] * (seen >= config.min_seen_points)
     share = (seen / np.maximum(size, 1)).astype(np.float32)
     k = min(config.scale_neighbours, len(centroid))
     nearest = cKDTree(centroid).query(centroid, k=k, workers=-1)[1].reshape(len(centroid), k)
@@ -75,7 +81,7 @@ def view_scores(
 
 
 def pivot_views(psi: NDArray[np.float32], superpoint: int, count: int) -> NDArray[np.int64]:
-    """Return the `count` keyframes with the highest positive ψ for a superpoint, best first; the first is pivot(l).
+    """Return the `count` keyframes with the highest positive score for a superpoint, best first: first is pivot(l).
 
     Args:
         psi: T×L float32, as :func:`view_scores` gives it.

@@ -33,8 +33,8 @@ def objective(theta: Flags, superpoint: NDArray[np.int32], inside: Sequence[Flag
     chosen = theta[superpoint]
     total = 0
     for within, shown in zip(inside, visible, strict=True):
-        total += np.count_nonzero(chosen & within) - np.count_nonzero(chosen & shown & ~within)
-    return int(total)
+        total += int(np.count_nonzero(chosen & within)) - int(np.count_nonzero(chosen & shown & ~within))
+    return total
 
 
 def algorithm_1(

@@ -141,6 +141,38 @@ def test_parts_and_unions_come_at_their_rates(blocks: BenchmarkScene, model) -> 
         assert abs(count / tracks - rate) < 4 * np.sqrt(rate * (1 - rate) / tracks)
 
 
+@pytest.mark.parametrize(("sensitivity", "pivot", "rate"), [(0, 1, 0.2), (2, 0, 0.2), (2, 1, 0.2 * (1 + 2 * 0.75))])
+def test_errors_grow_with_what_the_pivot_view_misses_by_the_assumed_sensitivity(model, sensitivity, pivot, rate):
+    whole = np.zeros((60, 90), np.int32)
+    whole[10:50, 10:50] = 2
+    quarter = np.zeros_like(whole)
+    quarter[10:30, 10:30] = 2
+    scene = make_scene([whole, quarter], things=[2])
+    level, tracks, parts = model(part=0.2), 400, 0
+    for replicate in range(tracks):
+        session = SimulatedTracker(scene, level, replicate, sensitivity).open(scene.frames)
+        ((obj,),) = session.prompt([PointPrompt.on(pivot, np.array([[15.0, 15.0]], np.float32))], 1)
+        parts += obj.mask.packed().area < (scene.instance_images[str(pivot)] == 2).sum()
+    assert abs(parts / tracks - rate) < 4 * np.sqrt(rate * (1 - rate) / tracks)
+
+
+def test_drift_grows_with_what_the_pivot_view_misses(model) -> None:
+    image = np.zeros((60, 90), np.int32)
+    image[10:50, 10:45], image[10:50, 45:80] = 2, 3
+    hidden = image.copy()
+    hidden[30:50, 10:45] = 0  # the pivot view sees half of thing 2
+    scene = make_scene([hidden, *[image] * 20], things=[2, 3])
+    level = model(drift=0.02)
+    drifted = []
+    for sensitivity in (0.0, 100.0):
+        session = SimulatedTracker(scene, level, 0, sensitivity).open(scene.frames)
+        ((obj,),) = session.prompt([PointPrompt.on(0, np.float32([[20, 20]]))], 1)
+        (track,) = session.track([TrackRequest(obj.object_id, range(1, 21))])
+        drifted.append([t for t, m in track.masks.items() if (image[m.packed().dense()] == 3).any()])
+    assert drifted[1] == list(range(1, 21, 2))  # 0.02 × (1 + 100 × 0.5) is above one: to and fro in every frame
+    assert len(drifted[0]) < 3
+
+
 def test_boundaries_are_off_by_the_documented_spread(blocks: BenchmarkScene, model) -> None:
     level, edge = model(edge_px=2.0), 2.0
     offsets = []

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from boxes import CAMERA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any3dis_ros.config import SeedingConfig
+from any3dis_ros.errors import InputError
 from any3dis_ros.scene.visibility import Visibility
 from any3dis_ros.tracking.seeding import choose_seeds, farthest_points, pivot_views, seed_prompt, view_scores
 
@@ -72,6 +74,22 @@ def test_pivot_views_are_the_best_that_see_the_superpoint():
     assert pivot_views(psi, 0, 1).tolist() == [1]
     assert pivot_views(psi, 0, 9).tolist() == [1, 3, 0]
     assert pivot_views(psi, 1, 2).tolist() == [3]
+
+
+def test_first_seen_takes_the_earliest_views_however_little_they_see():
+    seen = np.int32([[2, 0], [3, 0], [50, 9], [40, 8]])
+    size, centroid = np.array([50, 9]), np.zeros((2, 3))
+    first = view_scores(seen, size, centroid, SeedingConfig(pivot="first_seen", min_seen_points=3))
+    assert pivot_views(first, 0, 1).tolist() == [1]  # two points in view 0 are too few to be seen
+    assert pivot_views(first, 0, 9).tolist() == [1, 2, 3]
+    assert pivot_views(first, 1, 9).tolist() == [2, 3]
+    aware = view_scores(seen, size, centroid, SeedingConfig(pivot="3d_aware"))
+    assert pivot_views(aware, 0, 1).tolist() == [2]
+
+
+def test_an_unknown_pivot_is_refused_with_those_that_there_are():
+    with pytest.raises(InputError, match=r"'last_seen'; expected one of 3d_aware, first_seen"):
+        SeedingConfig(pivot="last_seen")
 
 
 def test_prompts_lie_on_the_projected_superpoint_apart_from_each_other():
