@@ -49,7 +49,6 @@ __all__ = [
     "format_table",
     "overlap",
     "overlap_instances",
-    "overlap_superpoints",
     "superpoint_bound",
     "transfer",
 ]
