@@ -63,7 +63,7 @@ def pooled(folder):
 
 def by_scene(folder):
     with (folder / "table.csv").open() as file:
-        return {row["scene"]: row for row in csv.DictReader(file)}
+        return {row["scene"]: row for row in csv.DictReader(line for line in file if not line.startswith("# "))}
 
 
 GIVEN = ("--superpoints", "given", "--stride", "1", "--quiet")
