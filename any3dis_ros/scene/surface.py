@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 from any3dis_ros.config import SuperpointConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.scene.mapping import MapCloud
-from any3dis_ros.scene.neighbours import nearest_neighbours
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray
     if n < 4:
         raise InputError(f"the map has {n} points; expected at least 4")
     k = min(max(config.normal_neighbours, config.edge_neighbours + 1), n)
-    distance, neighbour = nearest_neighbours(cloud.points, k)
+    distance, neighbour = cKDTree(cloud.points).query(cloud.points, k=k, workers=-1)
     spacing = float(np.median(distance[:, 1])) or float(np.median(distance[:, -1]))  # where points are doubled
     if spacing == 0:
         raise InputError(f"most of the map's {n} points stand {k} times or more; remove the copies")
@@ -72,7 +71,7 @@ def estimate_normals(
         viewpoints: V×3, metres, map frame; None = normals face the centroid of the points.
     """
     target = points.astype(np.float64).mean(0, keepdims=True) if viewpoints is None else viewpoints
-    nearest = cKDTree(target).query(points, workers=-1)[1]
+    nearest = cKDTree(target).query(points)[1]
     return np.asarray(
         _plane_normals(points, neighbour.astype(np.int32), np.ascontiguousarray(target[nearest], dtype=np.float32))
     )
