@@ -41,7 +41,10 @@ def surface_points(vertices: Floats, triangles: NDArray[np.integer], spacing: fl
 
 
 def boxes_of(vertices: Floats, triangles: NDArray[np.integer]) -> Floats:
-    """Return B×2×3 boxes, B ≤ MAX_BOXES, that together hold the mesh and what it encloses; cells grow until they do."""
+    """Return B×2×3 boxes, B ≤ MAX_BOXES, that together hold the mesh and what it encloses; cells grow until they do.
+
+    The outside is exact; between two boxes up to half a cell of surface may be left out.
+    """
     low, high = vertices[np.unique(triangles)].min(0), vertices[np.unique(triangles)].max(0)
     longest = float((high - low).max())
     fine = surface_points(vertices, triangles, longest / CELLS / 2)

@@ -34,7 +34,7 @@ MODELS: dict[str, tuple[str, str, tuple[float, float, float], tuple[Box, ...], d
     "goblet": ("Goblet", "Kitchen", (8, 8, 10), CUBE, {}, "d 0.3\n"),
     "pair": ("Pair", "Kitchen", (40, 10, 10), APART, {}, ""),
     "lean": ("Tool", "Kitchen", (30, 5, 30), LEANING, {}, ""),
-    "lying": ("Can", "Kitchen", (10, 20, 30), CUBE, {"modelRotation": "1 0 0 0 0 1 0 -1 0"}, ""),
+    "lying": ("Can", "Kitchen", (10, 30, 20), CHAIR, {"modelRotation": "1 0 0 0 0 1 0 -1 0"}, ""),
     "lamp": ("Pendant lamp", "Lights", (30, 30, 30), CUBE, {"elevation": "190"}, ""),
     "door1": ("Door", "Doors and windows", (90, 10, 200), CUBE, {"doorOrWindow": "true"}, ""),
 }
@@ -49,7 +49,8 @@ def write_archive(folder: Path, name: str = "Test-CC-BY") -> Path:
         for number, (key, (title, category, size, boxes, more, material)) in enumerate(MODELS.items(), 1):
             about = {
                 "name": title, "category": category, "model": f"/test/{key}/{key}.obj", "movable": "true",
-                "doorOrWindow": "false", "creator": "Nobody", **dict(zip(("width", "depth", "height"), map(str, size), strict=True)),
+                "doorOrWindow": "false", "creator": "Nobody", "width": size[0], "depth": size[1],
+                "height": size[2],
                 **more,
             }  # fmt: skip
             lines += [f"{name}#{number}={value}" for name, value in about.items()]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from furniture_archive import MODELS, write_archive
+from furniture_archive import CHAIR, MODELS, write_archive
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,8 +88,18 @@ def test_the_back_of_a_model_is_away_from_its_front(entries):
 
 
 def test_a_rotation_is_applied_before_the_size(entries):
+    # The chair's file has y up; "1 0 0 0 0 1 0 -1 0" lays it on its back, which was at z = 0 to 0.4.
     model = import_model(entries["lying"], False)
-    np.testing.assert_allclose(model.high - model.low, [0.10, 0.20, 0.30], atol=1e-6)
+    vertices = np.concatenate([p.vertices for p in model.parts])
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), [0.10, 0.30, 0.20], atol=1e-6)
+    corners = np.array(
+        [(x + i * w, y + j * h, z + k * d) for x, y, z, w, h, d in CHAIR for i, j, k in np.ndindex(2, 2, 2)]
+    )
+    size = np.ptp(corners, axis=0)
+    # up is the file's z; the model's y points away from its front, as the file's y does
+    expected = np.stack([corners[:, 0] / size[0] * 0.10 - 0.05, corners[:, 1] / size[1] * 0.30 - 0.15,
+                         corners[:, 2] / size[2] * 0.20], axis=1)  # fmt: skip
+    assert {tuple(v) for v in np.round(vertices, 4) + 0.0} == {tuple(v) for v in np.round(expected, 4) + 0.0}
 
 
 def test_a_picture_is_found_though_its_name_ends_in_a_tab(entries):
