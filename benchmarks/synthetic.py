@@ -67,7 +67,8 @@ class SceneSpec:
         if found["procedural"]:
             spec = replace(spec, furniture=PROCEDURAL)
         if found["width"]:
-            spec = replace(spec, **{k: int(found[k]) for k in ("width", "height", "keyframes")})
+            width, height, keyframes = (int(found[k]) for k in ("width", "height", "keyframes"))
+            spec = replace(spec, width=width, height=height, keyframes=keyframes)
         return spec
 
 

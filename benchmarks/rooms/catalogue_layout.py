@@ -103,9 +103,11 @@ def _table_with_seats(plan: Floorplan, stock: Stock, kind: str, rng: Rng) -> lis
     seat = stock.draw(roles.CHAIR if kind == roles.TABLE else roles.STOOL)
     if host is None:
         return []
+    if seat is None:
+        return [host]
     sides = [0.0, np.pi, np.pi / 2, -np.pi / 2]
     wanted = int(rng.integers(2, 5)) if kind == roles.TABLE else 1
-    for k in rng.permutation(4)[:wanted] if seat else ():
+    for k in rng.permutation(4)[:wanted]:
         plan.in_front(seat, host, float(rng.uniform(-0.15, 0.15)), sides[k])
     return [host]
 

@@ -100,9 +100,13 @@ def _alone(room: Room, id_: int, placed: Placed) -> _Thing:
     faces = mesh.triangles[mesh.instance[mesh.part] == id_]
     used, triangles = np.unique(faces, return_inverse=True)
     vertices, triangles = mesh.vertices[used].astype(np.float64), triangles.reshape(-1, 3)
+    return _Thing(id_, placed, vertices, triangles.astype(np.int64), _scene(vertices, triangles))
+
+
+def _scene(vertices: Floats, triangles: NDArray[np.integer]) -> o3d.t.geometry.RaycastingScene:
     scene = o3d.t.geometry.RaycastingScene()
     scene.add_triangles(o3d.core.Tensor(vertices.astype(np.float32)), o3d.core.Tensor(triangles.astype(np.uint32)))
-    return _Thing(id_, placed, vertices, triangles.astype(np.int64), scene)
+    return scene
 
 
 def _in_views(thing: _Thing, camera: Camera, seen: Sequence[Seen]) -> tuple[float, float]:
@@ -197,16 +201,21 @@ def _gaps(things: Sequence[_Thing]) -> dict[int, float]:
 
 
 def _gap(a: _Thing, b: _Thing) -> float:
-    """Return the distance of a's surface from b, at most NEAR_M; only what is near b's box is looked at."""
+    """Return the distance of a's surface from b's, at most NEAR_M; only what is near b's box is looked at.
+
+    Of both, only what is more than TOUCH_M above where either stands: a table's top is no neighbour of its cups.
+    """
     low, high = b.low - NEAR_M, b.high + NEAR_M
-    low[2] = max(low[2], a.low[2] + TOUCH_M, b.low[2] + TOUCH_M)
+    above = max(a.low[2], b.low[2]) + TOUCH_M
+    low[2] = max(low[2], above)
     corner = a.vertices[a.triangles]
     near = ((corner.max(1) >= low) & (corner.min(1) <= high)).all(axis=1)
     if not near.any():
         return NEAR_M
     points = surface_points(a.vertices, a.triangles[near], SAMPLE_M)
     points = points[((points >= low) & (points <= high)).all(axis=1)]
-    if not len(points):
+    upper = b.triangles[b.vertices[b.triangles, 2].max(axis=1) > above]
+    if not len(points) or not len(upper):
         return NEAR_M
-    distance = b.scene.compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
+    distance = _scene(b.vertices, upper).compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
     return float(min(distance.min(), NEAR_M))

@@ -78,7 +78,7 @@ def cover(cells: Cells, most: int) -> list[Block] | None:
     Greedy: from the first free cell a block grows along x, then y, then z as far as all its cells are taken.
     """
     left = cells.copy()
-    out = []
+    out: list[Block] = []
     while left.any():
         if len(out) == most:
             return None
