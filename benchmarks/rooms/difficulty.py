@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -55,11 +56,11 @@ class _Thing:
     triangles: NDArray[np.int64]
     scene: o3d.t.geometry.RaycastingScene
 
-    @property
+    @cached_property
     def low(self) -> Floats:
         return np.asarray(self.vertices.min(0), np.float64)
 
-    @property
+    @cached_property
     def high(self) -> Floats:
         return np.asarray(self.vertices.max(0), np.float64)
 
@@ -132,7 +133,7 @@ def _in_views(thing: _Thing, camera: Camera, seen: Sequence[Seen]) -> tuple[floa
         outline = _cast(thing, camera, view.T_room_camera, crop, fine) > 0
         narrow += narrow_area(outline, THIN_M * camera.K[0, 0] / z / fine)
         whole += outline.sum()
-    return (1 - visible / alone if alone else 0.0), (narrow / whole if whole else 0.0)
+    return (1 - visible / alone if alone else 0.0), (float(narrow / whole) if whole else 0.0)
 
 
 def _crop(thing: _Thing, camera: Camera, T_room_camera: Floats) -> tuple[int, int, int, int] | None:
@@ -208,6 +209,8 @@ def _gap(a: _Thing, b: _Thing) -> float:
     low, high = b.low - NEAR_M, b.high + NEAR_M
     above = max(a.low[2], b.low[2]) + TOUCH_M
     low[2] = max(low[2], above)
+    if (a.high < low).any() or (a.low > high).any():
+        return NEAR_M
     corner = a.vertices[a.triangles]
     near = ((corner.max(1) >= low) & (corner.min(1) <= high)).all(axis=1)
     if not near.any():
@@ -217,5 +220,7 @@ def _gap(a: _Thing, b: _Thing) -> float:
     upper = b.triangles[b.vertices[b.triangles, 2].max(axis=1) > above]
     if not len(points) or not len(upper):
         return NEAR_M
+    cell = np.rint((points - low) / SAMPLE_M).astype(np.int64)  # small triangles give many points in one place
+    points = points[np.unique((cell[:, 0] << 40) | (cell[:, 1] << 20) | cell[:, 2], return_index=True)[1]]
     distance = _scene(b.vertices, upper).compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
     return float(min(distance.min(), NEAR_M))
