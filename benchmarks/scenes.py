@@ -1,12 +1,14 @@
 """Scenes with instance ground truth: ScanNet's exported layout plus `instance/<n>.png` and `scene_gt.npz`.
 
-Scenes are looked up by name beside the repository (`<repository>/../shared/data`) or given as folders. A `scene.json`
-beside them, where there is one, says how they were made and what is difficult about each object.
+Scenes are looked up by name beside the repository (`<repository>/../shared/data`) or among the synthetic ones
+(`synthetic.py`), or given as folders. A `scene.json` beside them, where there is one, says how they were made and what
+is difficult about each object.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,8 @@ from any3dis_ros.io.scenes import read_scene
 from any3dis_ros.objects.overlap import GroundTruth
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import MapCloud
+from any3dis_ros.terminal import Bars
+from benchmarks.synthetic import SceneSpec, cached
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RENDERED = ("room32", "tabletop31")
@@ -72,10 +76,10 @@ def available(*names: str) -> bool:
 
 
 def load(name_or_folder: str | Path) -> BenchmarkScene:
-    """Load a scene by its name under the shared data, or from a folder.
+    """Load a scene from a folder, or by its name: under the shared data, or a synthetic one, made if it is not kept.
 
     Raises:
-        InputError: no such scene, or a file of it cannot be read.
+        InputError: no such scene, a file of it cannot be read, or it cannot be made.
     """
     folder = find(name_or_folder)
     frames = tuple(read_scene(folder, ReadOptions(stride=1)).frames)
@@ -87,16 +91,21 @@ def load(name_or_folder: str | Path) -> BenchmarkScene:
 
 
 def find(name_or_folder: str | Path) -> Path:
-    """Return the folder of a scene that is given by its name under the shared data or as a folder.
+    """Return the folder of a scene: given, or by name under the shared data or of a synthetic one, made if need be.
 
     Raises:
-        InputError: there is no ground truth in either.
+        InputError: there is no ground truth, or the scene cannot be made.
     """
     folder = Path(name_or_folder)
     if not folder.is_dir():
         folder = DATA / name_or_folder
+    if not folder.is_dir() and (spec := SceneSpec.parse(str(name_or_folder))):
+        folder = cached(spec, Bars(quiet=not sys.stderr.isatty()))
     if not (folder / "scene_gt.npz").is_file():
-        raise InputError(f"no ground truth at '{name_or_folder}' or in {folder}; give a folder holding scene_gt.npz")
+        raise InputError(
+            f"no ground truth at '{name_or_folder}' or in {folder}; give a folder holding scene_gt.npz, or "
+            "the name of a synthetic scene such as room7-middle"
+        )
     return folder.resolve()
 
 

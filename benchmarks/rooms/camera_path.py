@@ -85,13 +85,17 @@ def look_at(eyes: Floats, targets: Floats) -> Floats:
     return T
 
 
+class NoPathError(RuntimeError):
+    """No candidate path keeps clear of the furniture."""
+
+
 def plan_path(
     room: Room, renderer: Renderer, duration: float, seed: int, rate_hz: float = 30.0, walk: Walk = ROUND_ROOM
 ) -> CameraPath:
     """Return the one of several safe and smooth random paths that sees most things well.
 
     Raises:
-        RuntimeError: no safe path was found (a room furnished up to the ceiling).
+        NoPathError: no safe path was found (a room furnished up to the ceiling).
     """
     rng = np.random.default_rng([seed, 2])
     times = np.arange(-MARGIN_S, duration + MARGIN_S, 1 / rate_hz)
@@ -108,7 +112,7 @@ def plan_path(
         if found == CANDIDATES:
             break
     if best is None:
-        raise RuntimeError("no camera path keeps clear of the furniture; use another seed")
+        raise NoPathError("no camera path keeps clear of the furniture; use another seed")
     return best
 
 
@@ -150,6 +154,9 @@ def _clear(room: Room, eyes: Floats) -> bool:
     if (eyes < CLEARANCE_M).any() or (eyes > np.array(room.size) - CLEARANCE_M).any():
         return False
     boxes = np.concatenate([thing.boxes for thing in room.things])
+    boxes = boxes[boxes[:, 2] + boxes[:, 5] > eyes[:, 2].min() - CLEARANCE_M]
+    if not len(boxes):
+        return True
     delta = eyes[:, None] - boxes[None, :, :3]
     c, s = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
     local = np.stack(

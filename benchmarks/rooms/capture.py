@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.scene.frames import Camera
-from benchmarks.rooms.camera_path import ROUND_ROOM, ROUND_TABLE, CameraPath, plan_path
+from benchmarks.rooms.camera_path import ROUND_ROOM, ROUND_TABLE, CameraPath, NoPathError, plan_path
 from benchmarks.rooms.rendering import Renderer, View
-from benchmarks.rooms.room import Room, build_room
+from benchmarks.rooms.room import PROCEDURAL, Room, build_room
 from benchmarks.rooms.sensor import SensorModel, measure_color, measure_depth
 
 RATE_HZ = 30.0
+ATTEMPTS = 10  # rooms of one seed, until a camera gets through
 FOCAL_PER_WIDTH = 577.6 / 640  # of the Kinect's VGA image
 
 
@@ -47,14 +48,26 @@ def pinhole(width: int, height: int) -> Camera:
     return Camera(width, height, np.array([[f, 0, (width - 1) / 2], [0, f, (height - 1) / 2], [0, 0, 1]]))
 
 
-def prepare(seed: int, frames: int, kind: str = "room") -> Run:
-    """Return the room of `seed` and a path of `frames` frames at 30 Hz through it, round its table if a tabletop."""
-    room = build_room(seed, kind)
-    w, d, h = room.size
-    lights = np.array([(0.35 * w, 0.45 * d, h - 0.1), (0.68 * w, 0.6 * d, h - 0.1)])
-    renderer = Renderer(room.mesh, lights)
+def prepare(seed: int, frames: int, kind: str = "room", furniture: str = PROCEDURAL) -> Run:
+    """Return the room of `seed` and a path of `frames` frames at 30 Hz through it, round its table if a tabletop.
+
+    Raises:
+        RuntimeError: no path keeps clear of the furniture, in no attempt.
+        InputError: the catalogue's package is absent and cannot be installed.
+    """
     walk = ROUND_TABLE if kind == "tabletop" else ROUND_ROOM
-    return Run(seed, room, renderer, plan_path(room, renderer, frames / RATE_HZ, seed, RATE_HZ, walk))
+    attempts = 1 if furniture == PROCEDURAL else ATTEMPTS
+    for attempt in range(attempts):
+        room = build_room(seed, kind, furniture, attempt)
+        w, d, h = room.size
+        lights = np.array([(0.35 * w, 0.45 * d, h - 0.1), (0.68 * w, 0.6 * d, h - 0.1)])
+        renderer = Renderer(room.mesh, lights)
+        try:
+            return Run(seed, room, renderer, plan_path(room, renderer, frames / RATE_HZ, seed, RATE_HZ, walk))
+        except NoPathError:
+            if attempt == attempts - 1:
+                raise
+    raise AssertionError("attempts is positive")
 
 
 def shoot(

@@ -47,10 +47,10 @@ def furnish(rng: Rng) -> Floorplan:
     plan = Floorplan(rng.uniform(3.5, 4.4), rng.uniform(3.5, 4.4), rng.uniform(2.4, 2.6), rng)
     hosts = _middle(plan, rng) + _walls(plan, rng)
     if rng.random() < 0.5:
-        _picture(plan, rng)
+        hang_picture(plan, rng)
     wanted = int(rng.integers(MIN_THINGS + 2, MAX_THINGS + 1))
     for k in rng.permutation(len(FLOOR_THINGS))[: int(rng.integers(2, 4))]:
-        _on_free_floor(plan, FLOOR_THINGS[k](rng), rng)
+        on_free_floor(plan, FLOOR_THINGS[k](rng), rng)
     _small(plan, hosts, wanted, rng)
     return plan
 
@@ -112,7 +112,7 @@ def _books(plan: Floorplan, host: Placed, rng: Rng) -> None:
         plan.on_support(small_things.book_row(rng, boards[k].clearance - 0.02), host, boards[k], 0.0)
 
 
-def _picture(plan: Floorplan, rng: Rng) -> None:
+def hang_picture(plan: Floorplan, rng: Rng) -> None:
     """Hang a framed picture on a wall."""
     w, h = rng.uniform(0.45, 0.8), rng.uniform(0.35, 0.55)
     art = Texture(
@@ -139,7 +139,7 @@ def _picture(plan: Floorplan, rng: Rng) -> None:
             return
 
 
-def _on_free_floor(plan: Floorplan, model: Model, rng: Rng) -> None:
+def on_free_floor(plan: Floorplan, model: Model, rng: Rng) -> None:
     """Stand `model` along a wall or, failing that, somewhere off the middle."""
     if rng.random() < 0.6 and plan.along_wall(model, 0.02, 30):
         return

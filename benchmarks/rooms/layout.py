@@ -74,9 +74,10 @@ class Floorplan:
         self.placed: list[Placed] = []
         self._rng = rng
         self._boxes = np.empty((0, 7))
+        self._owner = np.empty(0, int)
 
-    def fits(self, thing: Placed, margin: float = 0.0) -> bool:
-        """Return whether `thing` is inside the room and meets nothing, `margin` metres around it included."""
+    def fits(self, thing: Placed, margin: float = 0.0, besides: Placed | None = None) -> bool:
+        """Return whether `thing` is inside the room and meets nothing (`besides` apart), `margin` metres around it."""
         corners = _corners(thing.boxes)
         inside = corners.min(0) >= (0.01, 0.01, -TOUCH)
         beyond = corners.max(0) <= (self.width - 0.01, self.depth - 0.01, self.height)
@@ -84,10 +85,14 @@ class Floorplan:
             return False
         grown = thing.boxes.copy()
         grown[:, 3:5] += margin
-        return not overlaps(grown, self._boxes).any()
+        others = self._boxes
+        if besides is not None:
+            others = others[self._owner != next(k for k, p in enumerate(self.placed) if p is besides)]
+        return not overlaps(grown, others).any()
 
     def add(self, thing: Placed) -> Placed:
         """Put `thing` where it is."""
+        self._owner = np.concatenate([self._owner, np.full(len(thing.boxes), len(self.placed))])
         self.placed.append(thing)
         self._boxes = np.concatenate([self._boxes, thing.boxes])
         return thing
@@ -146,13 +151,15 @@ class Floorplan:
         room = np.array([support.width, support.depth]) / 2 - reach
         if (room < 0).any():
             return None
+        # An imported host's boxes are coarser than its shelves; the support itself says how much room there is.
+        inside = host if host.model.solid is not None else None
         for attempt in range(tries):
             p = host.at(support.x + rng.uniform(-room[0], room[0]), support.y + rng.uniform(-room[1], room[1]), 0)
             thing = Placed(model, float(p[0]), float(p[1]), z, host.yaw + rng.uniform(-turn, turn))
-            if not self._carried(thing, host, support) or not self.fits(thing):
+            if not self._carried(thing, host, support) or not self.fits(thing, besides=inside):
                 continue
             if attempt % 2 == 0 and rng.random() < 0.5:
-                thing = self._against(thing, host, support)
+                thing = self._against(thing, host, support, inside)
             return self.add(thing)
         return None
 
@@ -165,7 +172,7 @@ class Floorplan:
         out = np.abs(local[:, :2] - (support.x, support.y)) - (support.width / 2 + 0.02, support.depth / 2 + 0.02)
         return bool((out <= 0).all())
 
-    def _against(self, thing: Placed, host: Placed, support: Support) -> Placed:
+    def _against(self, thing: Placed, host: Placed, support: Support, inside: Placed | None) -> Placed:
         """Push `thing` towards its nearest neighbour on the same height until they are 4 mm apart or less."""
         near = [p for p in self.placed if abs(p.z - thing.z) < 0.005 and p is not host]
         if not near:
@@ -175,7 +182,7 @@ class Floorplan:
         step *= 0.004 / max(float(np.linalg.norm(step)), 1e-6)
         while True:
             moved = Placed(thing.model, thing.x + float(step[0]), thing.y + float(step[1]), thing.z, thing.yaw)
-            if not self.fits(moved) or not self._carried(moved, host, support):
+            if not self.fits(moved, besides=inside) or not self._carried(moved, host, support):
                 return thing
             thing = moved
 

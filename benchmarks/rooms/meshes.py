@@ -7,12 +7,13 @@ bounds in the model frame carry the collision test.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from benchmarks.rooms.images import Image
 from benchmarks.rooms.textures import Texture
 
 Floats = NDArray[np.float64]
@@ -22,12 +23,16 @@ Vec = Sequence[float]
 
 @dataclass(frozen=True)
 class Part:
-    """One textured surface: `local` N×3 float64 metres, `triangles` M×3 int32 counter-clockwise seen from outside."""
+    """One textured surface: `local` N×3 float64 metres, `triangles` M×3 int32 counter-clockwise seen from outside.
+
+    Where there is an `image`, it takes the place of the texture's colours.
+    """
 
     local: Floats
     triangles: Ints
     texture: Texture
     T_model_part: Floats = field(default_factory=lambda: np.eye(4))
+    image: Image | None = None
 
     @property
     def vertices(self) -> Floats:
@@ -42,7 +47,7 @@ class Part:
 
     def moved(self, at: Vec = (0, 0, 0), roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> Part:
         """Return the part turned about its model's axes (radians; x, then y, then z) and then shifted by `at`."""
-        return Part(self.local, self.triangles, self.texture, transform(at, roll, pitch, yaw) @ self.T_model_part)
+        return replace(self, T_model_part=transform(at, roll, pitch, yaw) @ self.T_model_part)
 
 
 def transform(at: Vec = (0, 0, 0), roll: float = 0.0, pitch: float = 0.0, yaw: float = 0.0) -> Floats:

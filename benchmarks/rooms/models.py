@@ -26,15 +26,27 @@ class Support:
 
 @dataclass(frozen=True)
 class Model:
-    """A thing in its own frame: metres, z up, standing on z = 0, its front towards -y."""
+    """A thing in its own frame: metres, z up, standing on z = 0, its front towards -y.
+
+    Attributes:
+        name: the type of thing.
+        parts: its surfaces.
+        supports: where other things stand on it.
+        solid: B×2×3 float64, boxes (lowest and highest corner) that it fills; None = those round its parts.
+        source: the key of the catalogue's model; empty where it is procedural.
+    """
 
     name: str
     parts: tuple[Part, ...]
     supports: tuple[Support, ...] = ()
+    solid: NDArray[np.float64] | None = None
+    source: str = ""
 
     @cached_property
     def boxes(self) -> NDArray[np.float64]:
-        """P×2×3 float64: lowest and highest corner of every part."""
+        """P×2×3 float64: lowest and highest corner of every box that it fills."""
+        if self.solid is not None:
+            return self.solid
         return np.stack([p.bounds for p in self.parts])
 
     @cached_property

@@ -78,6 +78,11 @@ class Renderer:
             m.low,
             m.high,
             m.row,
+            hit["primitive_ids"],
+            hit["primitive_uvs"],
+            m.uv,
+            m.atlas.texels,
+            m.atlas.place,
             float(camera.K[0, 0]),
         )
         instance = np.where(part >= 0, m.instance[part], 0).astype(np.int32)

@@ -9,13 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.rooms import palette
+from benchmarks.rooms.catalogue_layout import catalogue_room, catalogue_tabletop
 from benchmarks.rooms.furnish import furnish
+from benchmarks.rooms.images import Atlas
 from benchmarks.rooms.layout import Floorplan, Placed
 from benchmarks.rooms.meshes import Part, box, corner_normals, sheet, transform
 from benchmarks.rooms.tabletop import lay_table
 from benchmarks.rooms.textures import PLANKS, TILES, Texture, plain
 
-KINDS: dict[str, Callable[[np.random.Generator], Floorplan]] = {"room": furnish, "tabletop": lay_table}
+KINDS = ("room", "tabletop")
+PROCEDURAL, CATALOGUE = "procedural", "sweethome3d"  # where models come from
+LAYOUTS: dict[tuple[str, str], Callable[[np.random.Generator], Floorplan]] = {
+    ("room", PROCEDURAL): furnish,
+    ("tabletop", PROCEDURAL): lay_table,
+    ("room", CATALOGUE): catalogue_room,
+    ("tabletop", CATALOGUE): catalogue_tabletop,
+}
 FLOOR, CEILING, FIRST_WALL, FIRST_THING = 1, 2, 3, 7
 CREASE_COS = float(np.cos(np.radians(40)))
 
@@ -33,6 +42,8 @@ class Mesh:
         T_part_room: P×4×4 float64.
         low, high: P×3 float64, bounds in the part's own frame, metres.
         row: P×13 float64, the part's texture (see `Texture.row`).
+        uv: M×3×2 float32, where a triangle's corners are in the part's image, if it has one.
+        atlas: the images.
     """
 
     vertices: NDArray[np.float32]
@@ -44,6 +55,8 @@ class Mesh:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     row: NDArray[np.float64]
+    uv: NDArray[np.float32]
+    atlas: Atlas
 
 
 @dataclass(frozen=True)
@@ -66,10 +79,17 @@ class Room:
         return np.asarray(instance) >= FIRST_THING
 
 
-def build_room(seed: int, kind: str = "room") -> Room:
-    """Return the room of `seed`, of a kind in `KINDS`."""
-    rng = np.random.default_rng([seed, 1])
-    plan = KINDS[kind](rng)
+def build_room(seed: int, kind: str = "room", furniture: str = PROCEDURAL, attempt: int = 0) -> Room:
+    """Return the room of `seed`, of a kind in `KINDS`, with models from PROCEDURAL or CATALOGUE.
+
+    Where no camera gets through a room of the catalogue's furniture, the next `attempt` is another room.
+
+    Raises:
+        InputError: the catalogue's package is absent and cannot be installed.
+    """
+    # Of the catalogue, a room and a tabletop of one seed must not hold the same things.
+    rng = np.random.default_rng([seed, 1] if furniture == PROCEDURAL else [seed, 1, KINDS.index(kind), attempt])
+    plan = LAYOUTS[kind, furniture](rng)
     size = (plan.width, plan.depth, plan.height)
     bare = [k for k in range(4) if not any(_hangs_on(p, k) for p in plan.placed)]
     pieces = shell(size, bare, rng)
@@ -133,14 +153,16 @@ def shell(size: tuple[float, float, float], bare: list[int], rng: np.random.Gene
 def merge(pieces: list[Piece]) -> Mesh:
     """Return the mesh of (instance, part, T_room_model) pieces."""
     vertices, triangles, normals, owner, start = [], [], [], [], 0
-    inverse, low, high, rows = [], [], [], []
+    inverse, low, high, rows, uvs = [], [], [], [], []
     for k, (_, part, T_room_model) in enumerate(pieces):
         T = T_room_model @ part.T_model_part
         # Seams between a primitive's faces are welded so that smooth shading crosses them.
         _, first, welded = np.unique(np.round(part.local, 6), axis=0, return_index=True, return_inverse=True)
         local = part.local[first]
         tri = welded.reshape(-1)[part.triangles]
-        tri = tri[(tri[:, 0] != tri[:, 1]) & (tri[:, 1] != tri[:, 2]) & (tri[:, 2] != tri[:, 0])]
+        whole = (tri[:, 0] != tri[:, 1]) & (tri[:, 1] != tri[:, 2]) & (tri[:, 2] != tri[:, 0])
+        tri = tri[whole]
+        uvs.append(part.image.uv[whole] if part.image else np.zeros((len(tri), 3, 2), np.float32))
         v = local @ T[:3, :3].T + T[:3, 3]
         vertices.append(v)
         triangles.append(tri + start)
@@ -161,4 +183,6 @@ def merge(pieces: list[Piece]) -> Mesh:
         np.array(low),
         np.array(high),
         np.array(rows, np.float64),
+        np.concatenate(uvs),
+        Atlas.of([part.image for _, part, _ in pieces]),
     )

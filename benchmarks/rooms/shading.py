@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from benchmarks.rooms.images import sample
 from benchmarks.rooms.textures import albedo
 
 AMBIENT = 0.62  # of the light that reaches an upward surface in the open
@@ -128,6 +129,11 @@ def shade(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     rows: NDArray[np.float64],
+    primitive: NDArray[np.uint32],
+    hit_uv: NDArray[np.float32],
+    uv: NDArray[np.float32],
+    texels: NDArray[np.uint8],
+    place: NDArray[np.int64],
     focal: float,
 ) -> NDArray[np.float32]:
     """Return N×3 float32 sRGB: Lambert and Blinn-Phong under the lamps, ambient light from above."""
@@ -143,11 +149,17 @@ def shade(
             for m in range(3):
                 p[k] += T_part_room[j, k, m] * point[i, m]
                 n[k] += T_part_room[j, k, m] * normal[i, m]
-        albedo(rows[j], p, n, low[j], high[j], depth[i] / focal, color)
+        if place[j, 0] >= 0:
+            corner, a, b = uv[primitive[i]], hit_uv[i, 0], hit_uv[i, 1]
+            s = (1 - a - b) * corner[0, 0] + a * corner[1, 0] + b * corner[2, 0]
+            t = (1 - a - b) * corner[0, 1] + a * corner[1, 1] + b * corner[2, 1]
+            sample(texels, place[j], s, t, color)
+        else:
+            albedo(rows[j], p, n, low[j], high[j], depth[i] / focal, color)
         diffuse, shine = 0.0, 0.0
         view = -1.0 / np.sqrt(rays[i, 3] ** 2 + rays[i, 4] ** 2 + rays[i, 5] ** 2)
-        for s in range(len(lights)):
-            d0, d1, d2 = lights[s, 0] - point[i, 0], lights[s, 1] - point[i, 1], lights[s, 2] - point[i, 2]
+        for lamp in range(len(lights)):
+            d0, d1, d2 = lights[lamp, 0] - point[i, 0], lights[lamp, 1] - point[i, 1], lights[lamp, 2] - point[i, 2]
             r = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2) + 1e-6
             lambert = max(0.0, (d0 * normal[i, 0] + d1 * normal[i, 1] + d2 * normal[i, 2]) / r)
             diffuse += lambert / (0.6 + 0.22 * r * r) / len(lights)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from any3dis_ros.cache import cache_root, expanded
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.tracking.sam2.transfer import CHUNK_BYTES, TransferError, exclusive, on_disk, receive
@@ -87,15 +88,8 @@ def named(name: str) -> Checkpoint:
 
 
 def cache_folder() -> Path:
-    """Return where checkpoints are kept: $ANY3DIS_CACHE, else $XDG_CACHE_HOME/any3dis, else ~/.cache/any3dis.
-
-    In each of them it is the folder `checkpoints`, which need not exist yet.
-    """
-    if own := os.environ.get("ANY3DIS_CACHE"):
-        return _expanded(own) / "checkpoints"
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    caches = Path(shared) if Path(shared).is_absolute() else _expanded("~/.cache")  # the XDG rule: relative = unset
-    return caches / "any3dis" / "checkpoints"
+    """Return where checkpoints are kept: the folder `checkpoints` of the cache, which need not exist yet."""
+    return cache_root() / "checkpoints"
 
 
 def resolve(checkpoint: str) -> Path:
@@ -120,7 +114,7 @@ def resolve(checkpoint: str) -> Path:
                 f"`any3dis download-checkpoint {model.name}`, or name a file of your own by its path"
             )
         return path
-    path = _expanded(checkpoint)
+    path = expanded(checkpoint)
     remedy = (
         f"give the path of a SAM 2.1 checkpoint, or one of {', '.join(CHECKPOINTS)} after "
         "`any3dis download-checkpoint large`"
@@ -221,12 +215,3 @@ def _check_space(model: Checkpoint, folder: Path, have: int) -> None:
             f"{model.file} needs {missing / 1e6:.0f} MB more in {folder}, where {free / 1e6:.0f} MB are free; "
             "make room or choose another folder"
         )
-
-
-def _expanded(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise InputError(
-            f"cannot find the home folder in {path!r}: {error}; write it out, or set ANY3DIS_CACHE"
-        ) from error
