@@ -29,7 +29,7 @@ from any3dis_ros.terminal import Bars
 log = logging.getLogger(__name__)
 
 _TAKEN_IN_S = 10.0
-_SEEN_S = 1.0  # in which a node that was there before is discovered, as a rule
+_SEEN_S = 3.0  # in which a node that was there before is discovered, as a rule
 
 
 class Session:
