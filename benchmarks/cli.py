@@ -16,6 +16,7 @@ COMMANDS = {
     "oracle": "benchmarks.oracle",
     "accuracy": "benchmarks.accuracy",
     "ablation": "benchmarks.ablation",
+    "proposals3d": "benchmarks.proposals3d",
     "growth": "benchmarks.growth",
     "sam2": "benchmarks.sam2_speed",
     "replay": "benchmarks.replay_equals_offline",
