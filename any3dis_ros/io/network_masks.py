@@ -74,21 +74,21 @@ def _from_torch(path: Path) -> NetworkMasks:
             "store the masks as .npz"
         ) from error
     except (RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise InputError(f"{path} is no file of torch, or is damaged ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{path} is no file of torch, or is damaged ({type(error).__name__})") from error
     if not isinstance(found, dict):
         raise InputError(f"{path} holds a {type(found).__name__}; expected a dictionary with 'ins' and 'conf'")
     return _checked({str(name): value for name, value in found.items()})
 
 
 def _numpy_only() -> list[Any]:
-    """Return what a pickle needs to make NumPy arrays and numbers; no more may be called by a file."""
-    makers = [np.zeros(1).__reduce__()[0], np.float32(0).__reduce__()[0]]
-    return [
-        np.ndarray,
-        np.dtype,
-        *makers,
-        *{type(np.dtype(kind)) for kind in ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")},
-    ]
+    """Return what a pickle needs to make NumPy arrays and numbers, by its names in versions 1 and 2, and no more.
+
+    Names beside the objects need torch 2.6.
+    """
+    makers = (np.zeros(1).__reduce__()[0], np.float32(0).__reduce__()[0])
+    named = [(m, f"numpy.{core}.multiarray.{m.__name__}") for m in makers for core in ("core", "_core")]
+    kinds = {type(np.dtype(kind)) for kind in ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")}
+    return [bytes, np.ndarray, np.dtype, *named, *kinds]
 
 
 def _from_text(path: Path) -> NetworkMasks:
@@ -128,7 +128,9 @@ def _checked(found: Mapping[str, Any]) -> NetworkMasks:
         score = np.array([float(s) for s in scores], np.float64)
         points = None if found.get("points") is None else np.asarray(found["points"], np.float64)
         member = masks if sparse.issparse(masks) else _rows(masks)
-    except (TypeError, ValueError, IndexError, OverflowError) as error:
+    except InputError:
+        raise
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
         raise InputError(f"masks, scores or points cannot be read as such ({error})") from error
     return NetworkMasks(_oriented(member, len(score)), score, points)
 

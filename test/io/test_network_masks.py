@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pickle
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_scannet_text(tmp_path):
 
 masks_and_scores = st.integers(1, 6).flatmap(
     lambda k: st.tuples(
-        st.integers(7, 40).flatmap(lambda n: arrays(bool, (k, n))), arrays(np.float64, k, elements=st.floats(0, 1))
+        st.integers(7, 40).flatmap(lambda n: arrays(bool, (k, n))), arrays(np.float64, k, elements=st.floats(0, 1, width=32))
     )
 )
 
@@ -109,6 +110,29 @@ def test_every_form_of_pth_gives_back_what_was_written(drawn):
         for form in forms:
             torch.save(form, path)
             assert_read(path, masks, scores)
+
+
+@needs_torch
+def test_arrays_of_numpy_1_are_read_and_other_functions_of_it_are_not(tmp_path):
+    """Protocol 2 writes names as text, so those of NumPy 1 and of others can be put in."""
+    import torch
+
+    held = {"ins": MASKS.astype(np.uint8), "conf": SCORES}
+    old = pickle.dumps(held, protocol=2).replace(b"cnumpy._core.multiarray", b"cnumpy.core.multiarray")
+    assert b"numpy.core.multiarray\n_reconstruct" in old
+    torch.save(held, tmp_path / "room.pth")
+    with zipfile.ZipFile(tmp_path / "room.pth") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+
+    def rewritten(data: bytes) -> Path:
+        with zipfile.ZipFile(tmp_path / "room.pth", "w") as archive:
+            for name, part in parts.items():
+                archive.writestr(name, data if name.endswith("data.pkl") else part)
+        return tmp_path / "room.pth"
+
+    assert_read(rewritten(old))
+    with pytest.raises(InputError, match="could run code"):
+        read_network_masks(rewritten(old.replace(b"\n_reconstruct\n", b"\nfromfile\n")))
 
 
 def test_run_lengths_count_from_one():
