@@ -137,8 +137,8 @@ def rows(found: Found) -> list[dict[str, object]]:
         values = [*(float(getattr(e, m)) for m in METRICS), float(sum(tracks for _, tracks in reached))]
         measured[case.network, case.tracker, case.proposals].append(values)
     out: list[dict[str, object]] = []
-    for (network, tracker, proposals), values in measured.items():
-        mean = np.mean(values, axis=0)
+    for (network, tracker, proposals), of_replicates in measured.items():
+        mean = np.mean(of_replicates, axis=0)
         metrics = {m: float(v) for m, v in zip(METRICS, mean, strict=False)}
         out.append({"network": network, "tracker": tracker, "proposals": proposals, **metrics, "tracks": int(mean[-1])})
     return out

@@ -85,7 +85,7 @@ def _numpy_only() -> list[Any]:
 
     Names beside the objects need torch 2.6.
     """
-    makers = (np.zeros(1).__reduce__()[0], np.float32(0).__reduce__()[0])
+    makers: tuple[Any, ...] = (np.zeros(1).__reduce__()[0], np.float32(0).__reduce__()[0])
     named = [(m, f"numpy.{core}.multiarray.{m.__name__}") for m in makers for core in ("core", "_core")]
     kinds = {type(np.dtype(kind)) for kind in ("?", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8")}
     return [bytes, np.ndarray, np.dtype, *named, *kinds]

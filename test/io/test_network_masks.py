@@ -73,7 +73,8 @@ def test_scannet_text(tmp_path):
 
 masks_and_scores = st.integers(1, 6).flatmap(
     lambda k: st.tuples(
-        st.integers(7, 40).flatmap(lambda n: arrays(bool, (k, n))), arrays(np.float64, k, elements=st.floats(0, 1, width=32))
+        st.integers(7, 40).flatmap(lambda n: arrays(bool, (k, n))),
+        arrays(np.float64, k, elements=st.floats(0, 1, width=32)),
     )
 )
 
