@@ -47,6 +47,11 @@ def _segment(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="set one parameter, e.g. map.voxel_size_m=0.01"
     )
     segment.add_argument("--map", type=Path, help="map cloud or mesh (PLY, PCD) instead of fusing the keyframes")
+    segment.add_argument(
+        "--proposals",
+        type=Path,
+        help="masks of a supervised 3D network on the map's points (.npz, .pth, ScanNet's .txt)",
+    )
     segment.add_argument("--stride", type=int, help="every n-th frame is a keyframe (default: keyframes.stride)")
     add_recording_options(segment)
 

@@ -80,6 +80,7 @@ def run(program: str, command: Callable[[argparse.Namespace], None], options: ar
 def segment_command(options: argparse.Namespace) -> None:
     """Segment a recording and write the results."""
     from any3dis_ros.io.cloud import read_cloud
+    from any3dis_ros.io.network_masks import read_network_masks
     from any3dis_ros.io.results import write_results
     from any3dis_ros.io.scenes import read_scene
     from any3dis_ros.io.staging import check_writable
@@ -101,10 +102,11 @@ def segment_command(options: argparse.Namespace) -> None:
         with clock("map"):  # first, as a wrong file is told sooner than a long bag is read
             given = read_cloud(options.map, config.map.max_points) if options.map else None
         with clock("reading"):
+            network = read_network_masks(options.proposals) if options.proposals else None
             recording = read_scene(options.input, read, config.keyframes, bars)
         with clock("map"):
             cloud = given or fuse(recording.frames, config.map, bars)
-        instances = segment(Scene(recording.frames, cloud), tracker, config, bars)
+        instances = segment(Scene(recording.frames, cloud), tracker, config, bars, network)
         statistics = {
             **instances.statistics,
             "source": recording.description,

@@ -206,6 +206,19 @@ class MergingConfig(Section):
 
 
 @dataclass(frozen=True)
+class NetworkConfig(Section):
+    """3D proposals of a supervised network, where a file gives them (paper, "3D + SAM2-L" of Tab. 2)."""
+
+    coverage: float = param(
+        0.3, "share of a superpoint's points inside a network's mask that takes it", low=0.0, high=1.0
+    )
+    seed_covered: bool = param(True, "superpoints in a network's proposal are seeds too")
+    max_distance_m: float = param(
+        0.05, "metres; masks with points of their own reach map points this near to them", low=0.0, high=1.0
+    )
+
+
+@dataclass(frozen=True)
 class IterationConfig(Section):
     """Iterative sampling (paper, Sec. 3.2, end), bounded for a robot."""
 
@@ -291,6 +304,7 @@ class Config(Section):
     tracker: TrackerConfig = field(default_factory=TrackerConfig)
     refinement: RefinementConfig = field(default_factory=RefinementConfig)
     merging: MergingConfig = field(default_factory=MergingConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
     iteration: IterationConfig = field(default_factory=IterationConfig)
     association: AssociationConfig = field(default_factory=AssociationConfig)
     output: OutputConfig = field(default_factory=OutputConfig)

@@ -16,11 +16,13 @@ from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Nested, Progress, silent
 from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
-from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, judge, membership, overlap, rank
+from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.proposals.refinement import refine
 from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.scene.mapping import Scene
+from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
 from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.scene.visibility import Visibility, compute_visibility
@@ -32,10 +34,14 @@ log = logging.getLogger(__name__)
 
 _LEAST_SHARED = 0.03  # of the map; sound scenes share 0.2 to 0.9, inverted poses or poses in millimetres under 0.02
 
-_KEPT_VIEWS = 8  # best views remembered of each proposal, masks included
 
-
-def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progress = silent) -> Instances:
+def segment(
+    scene: Scene,
+    tracker: MaskTracker,
+    config: Config,
+    progress: Progress = silent,
+    network: NetworkMasks | None = None,
+) -> Instances:
     """Segment a scene into class-agnostic 3D instances.
 
     Args:
@@ -43,12 +49,14 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         tracker: the engine that prompts and follows 2D masks.
         config: all parameters.
         progress: told between steps; raises Cancelled to stop.
+        network: masks of a supervised 3D network on the points of the map, merged with what is tracked.
 
     Returns:
         Ranked proposals, one label a point, and statistics (seconds by stage, counts).
 
     Raises:
-        InputError: a scene that cannot be segmented (no depth agrees with the map, too few points).
+        InputError: a scene that cannot be segmented (no depth agrees with the map, too few points); masks of another
+            number of points.
         Cancelled: raised by `progress`.
     """
     clock = Clock()
@@ -67,20 +75,24 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         progress("superpoints", 3, 3)
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
+    foreign = snap(network, cloud.points, superpoint, views.seen, config.network) if network is not None else []
+    free = ~covered(foreign, len(views.visible.size)) | config.network.seed_covered
     with clock("features"):
         session = tracker.open(scene.frames, progress.inner)
     try:
-        tracked = [p for _, _, p in propose(session, tracker.policy, views, config, progress, clock)]
+        tracked = [p for _, _, p in propose(session, tracker.policy, views, config, progress, clock, free)]
         engine = session.statistics()
     finally:
         session.close()
     with clock("merging"):
-        proposals = [p for p in tracked if p is not None]
+        found = [p for p in tracked if p is not None]
+        proposals = [*found, *foreign]
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
-        shared = overlap(proposals, size)
-        confidences = judge(proposals, shared, borders, distance, tracker.policy.learnt_objectness, config.merging)
-        kept = rank(confidences, shared, config.merging)
+        shared = overlap(found, size)
+        evidence = judge(found, shared, borders, distance, tracker.policy.learnt_objectness, config.merging)
+        confidences = np.concatenate([evidence, trust(foreign, config.merging)])
+        kept = rank(confidences, overlap(proposals, size), config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
         label = exclusive_labels(ranked, scores, size, config.merging)
         progress("merging", 1, 1, len(ranked))
@@ -91,6 +103,7 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
         proposals=membership(ranked, len(size)).toarray().astype(bool),
         scores=scores.astype(np.float32),
         labels=label[superpoint],
+        from_network=np.array(kept, np.int64) >= len(found),
         best_views=tuple(p.best_views for p in ranked),
         masks=tuple(p.masks for p in ranked),
         statistics={
@@ -100,8 +113,10 @@ def segment(scene: Scene, tracker: MaskTracker, config: Config, progress: Progre
             "points": len(cloud),
             "superpoints": len(size),
             "tracks": len(tracked),
-            "raw_proposals": len(proposals),
+            "raw_proposals": len(found),
+            "network_proposals": len(foreign),
             "proposals": len(ranked),
+            "proposals_from_network": sum(q >= len(found) for q in kept),
             "seconds": clock.seconds,
         },
     )
@@ -145,14 +160,22 @@ def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: P
 
 
 def propose(
-    session: TrackingSession, policy: PromptPolicy, views: Views, config: Config, progress: Progress, clock: Clock
+    session: TrackingSession,
+    policy: PromptPolicy,
+    views: Views,
+    config: Config,
+    progress: Progress,
+    clock: Clock,
+    free: NDArray[np.bool_] | None = None,
 ) -> Iterator[tuple[MaskTrack, Counts, Proposal | None]]:
     """Sample, prompt, track, lift and refine until no superpoint is free (paper, Sec. 3.1-3.2).
+
+    At the start those of `free` (L bool) are; None = all.
 
     Yields:
         Every track with its counts and its proposal, None where no superpoint agrees with it; proposals are redundant.
     """
-    free = np.ones(len(views.visible.size), bool)
+    free = np.ones(len(views.visible.size), bool) if free is None else free.copy()
     known: set[int] = set()
     found_so_far = 0
     began = time.monotonic()
@@ -214,11 +237,11 @@ def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | 
     inside = (counts.inside[:, theta] * counts.run[:, None]).sum(0)
     seen = (counts.seen[:, theta] * counts.run[:, None]).sum(0)
     shown = counts.inside[:, theta].sum(1)
-    best = [int(t) for t in np.argsort(-shown, kind="stable")[:_KEPT_VIEWS] if shown[t] > 0]
+    best = best_views(shown)
     return Proposal(
         superpoints=counts.superpoints[theta],
         coverage=(inside / np.maximum(seen, 1)).astype(np.float32),
         evidence=gather(counts, theta, track.score, track.seed),
-        best_views=tuple(best),
+        best_views=best,
         masks={t: track.masks[t].packed() for t in best},
     )

@@ -23,6 +23,7 @@ COMMANDS = {
     "scannetpp": "benchmarks.datasets.scannetpp",
     "replica": "benchmarks.datasets.replica",
     "speed": "benchmarks.speed.run",
+    "proposals3d": "benchmarks.proposals3d",
     "sam2": "benchmarks.sam2_speed",
     "replay": "benchmarks.replay_equals_offline",
     "node-load": "benchmarks.node.load",

@@ -26,12 +26,16 @@ class Prepared:
 
     Attributes:
         scene: keyframes and ground truth.
+        cloud: the map.
+        superpoint: N int32, superpoint of each of its points.
         views: which keyframe sees which superpoint.
         borders: how superpoints meet.
         truth_superpoint: M int64, superpoint at each point of the ground truth, -1 = none near.
     """
 
     scene: BenchmarkScene
+    cloud: MapCloud
+    superpoint: NDArray[np.int32]
     views: Views
     borders: Borders
     truth_superpoint: NDArray[np.int64]
@@ -55,7 +59,7 @@ def prepare(scene: BenchmarkScene, kind: str, config: Config) -> Prepared:
     superpoint = compute_superpoints(surface, config.superpoints)
     views = see(Scene(scene.frames, cloud), superpoint, config)
     at_truth = superpoint_at_truth(cloud.points, superpoint, scene.truth)
-    return Prepared(scene, views, find_borders(surface, superpoint), at_truth)
+    return Prepared(scene, cloud, superpoint, views, find_borders(surface, superpoint), at_truth)
 
 
 def make_cloud(scene: BenchmarkScene, kind: str, config: Config) -> MapCloud:

@@ -77,6 +77,7 @@ def test_config_prints_yaml_that_is_taken_back(capsys, tmp_path, folder):
         (["segment", "{folder}", "-o", "{out}", "--set", "tracker.engine=sam2"], "SAM 2|sam2"),
         (["segment", "{folder}", "-o", "{out}", "--config", "/nowhere.yaml"], "nowhere.yaml"),
         (["segment", "{folder}", "-o", "{out}", "--map", "/nowhere.ply"], "nowhere.ply"),
+        (["segment", "{folder}", "-o", "{out}", "--proposals", "/nowhere.npz"], "nowhere.npz"),
         (["segment", "{folder}", "-o", "/proc/any3dis"], "/proc/any3dis"),
         (["segment", "{folder}", "-o", "{out}", "--stride", "0"], "stride"),
         (["evaluate", "{out}", "{folder}"], "instances.npz|scene_gt.npz"),
@@ -90,6 +91,26 @@ def test_bad_input_ends_in_one_sentence(arguments, words, folder, tmp_path, caps
     assert "Traceback" not in error
     assert len([line for line in error.splitlines() if line.startswith("any3dis:")]) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_proposals_of_a_network_are_merged_and_named(segmented, folder, tmp_path):
+    result = load_results(segmented)
+    masks = np.stack([result.proposal_points(q) for q in range(2)])
+    np.savez(tmp_path / "network.npz", masks=masks, scores=[1.0, 1.0])
+    arguments = [
+        "segment",
+        str(folder),
+        "-o",
+        str(tmp_path / "out"),
+        "--quiet",
+        "--map",
+        str(segmented / "instances.ply"),
+    ]
+    assert cli.main([*arguments, "--proposals", str(tmp_path / "network.npz")]) == 0
+    told = json.loads((tmp_path / "out" / "instances.json").read_text())
+    assert [o["source"] for o in told["instances"]][:2] == ["network", "network"]
+    assert [o.source for o in load_results(tmp_path / "out").instances] == [o["source"] for o in told["instances"]]
+    assert told["statistics"]["proposals_from_network"] == 2
 
 
 def test_debug_shows_the_traceback(tmp_path, capsys):

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from boxes import BOXES, PerfectTracker
+from scipy import sparse
 
 from any3dis_ros.config import Config, IterationConfig, MapConfig, MergingConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.pipeline import segment
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
+from any3dis_ros.scene.network_masks import NetworkMasks
 
 CONFIG = Config(map=MapConfig(voxel_size_m=0.03))
 
@@ -171,3 +173,41 @@ def test_keyframes_that_share_nothing_are_told(two_boxes, caplog, in_millimetres
         frames.append(replace(f, T_map_camera=T))
     segment(Scene(frames, fuse(frames, CONFIG.map)), PerfectTracker(two_boxes[1]), CONFIG)
     assert ("of the map is seen by more than one keyframe; check that poses" in caplog.text) == in_millimetres
+
+
+def masks_of_boxes(scene: Scene, scores: list[float], points: int | None = None) -> NetworkMasks:
+    """What a perfect network would find: the floor, the crate and the post."""
+    truth = box_of(scene.cloud.points)
+    rows = np.stack([truth == index for index in range(3)])[: len(scores), :points]
+    return NetworkMasks(sparse.csr_matrix(rows), np.array(scores))
+
+
+def test_what_only_the_network_found_is_an_instance_that_says_so(scene, two_boxes):
+    nothing = [np.full_like(hit, -1) for hit in two_boxes[1]]
+    result = segment(scene, PerfectTracker(nothing), CONFIG, network=masks_of_boxes(scene, [0.25, 0.75, 0.5]))
+    assert result.scores.tolist() == [0.75, 0.5, 0.25]
+    assert {o.source for o in result.instances} == {"network"}
+    assert all(o.best_views for o in result.instances)
+    assert result.statistics["network_proposals"] == result.statistics["proposals_from_network"] == 3
+
+
+def test_of_two_kinds_of_the_same_object_the_more_confident_stays(scene, two_boxes):
+    alone = segment(scene, PerfectTracker(two_boxes[1]), CONFIG)
+    assert {o.source for o in alone.instances} == {"tracked"}
+    for score, source in ((1.0, "network"), (0.0, "tracked")):
+        network = masks_of_boxes(scene, [score] * 3)
+        result = segment(scene, PerfectTracker(two_boxes[1]), CONFIG, network=network)
+        assert [o.source for o in result.instances] == [source] * 3
+    np.testing.assert_array_equal(result.scores, alone.scores)
+
+
+def test_covered_superpoints_are_no_seeds_where_asked(scene, two_boxes):
+    config = replace(CONFIG, network=replace(CONFIG.network, seed_covered=False))
+    result = segment(scene, PerfectTracker(two_boxes[1]), config, network=masks_of_boxes(scene, [0.9, 0.9, 0.9]))
+    assert result.statistics["tracks"] == 0
+    assert len(result.instances) == 3
+
+
+def test_masks_on_another_cloud_are_refused(scene, two_boxes):
+    with pytest.raises(InputError, match=rf"lie on 100 points, the map has {len(scene.cloud)}"):
+        segment(scene, PerfectTracker(two_boxes[1]), CONFIG, network=masks_of_boxes(scene, [0.9], points=100))

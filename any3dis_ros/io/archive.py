@@ -48,6 +48,7 @@ def save_archive(path: Path, instances: Instances) -> None:
         box_sizes=np.array([i.box.size for i in found]).reshape(-1, 3),
         box_yaws=np.array([i.box.yaw for i in found], np.float64),
         aabbs=np.array([i.aabb for i in found]).reshape(-1, 2, 3),
+        from_network=instances.from_network,
         **_views(instances),
         **_masks(instances),
         statistics=np.array(json.dumps(plain(instances.statistics))),
@@ -76,6 +77,7 @@ def load_archive(path: Path) -> Instances:
             ids=ids,
             best_views=_load_views(data),
             masks=_load_masks(data),
+            from_network=data.get("from_network", np.zeros(0, bool)),
             statistics=json.loads(str(data["statistics"])),
         )
     except (KeyError, ValueError) as error:

@@ -126,6 +126,7 @@ def _describe_one(instance: Instance, frames: Sequence[Frame]) -> dict[str, obje
     return {
         "id": instance.id,
         "score": round(instance.score, 4),
+        "source": instance.source,
         "points": len(instance.points),
         "centroid": _rounded(instance.centroid),
         "oriented_box": {

@@ -53,6 +53,7 @@ class Instance:
         aabb: 2×3 float64, lower and upper corner, metres, map frame.
         best_views: keyframe indices, the clearest view first.
         masks: 2D masks by keyframe index, of those views.
+        source: "tracked", or "network" where it is a proposal of a supervised 3D network.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Instance:
     aabb: NDArray[np.float64]
     best_views: tuple[int, ...]
     masks: Mapping[int, PackedMask]
+    source: str = "tracked"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Instances:
             than Q the first are taken, so that the last proposals can be left out.
         best_views: for each proposal, keyframe indices, the clearest view first.
         masks: for each proposal, its 2D masks in those views.
+        from_network: Q bool, which proposals are of a supervised 3D network; empty = none.
         statistics: seconds by stage, counts and versions; plain numbers, strings and nested dictionaries of them.
     """
 
@@ -92,6 +95,7 @@ class Instances:
     ids: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     best_views: tuple[tuple[int, ...], ...] = ()
     masks: tuple[Mapping[int, PackedMask], ...] = ()
+    from_network: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     statistics: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -141,6 +145,7 @@ class Instances:
                     aabb=np.stack([xyz.min(0), xyz.max(0)]),
                     best_views=self.best_views[q] if self.best_views else (),
                     masks=self.masks[q] if self.masks else {},
+                    source="network" if len(self.from_network) and self.from_network[q] else "tracked",
                 )
             )
         return out

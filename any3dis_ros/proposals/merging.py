@@ -19,24 +19,41 @@ from any3dis_ros.proposals.objectness import blended, fitted, measure
 from any3dis_ros.scene.borders import Borders
 from any3dis_ros.tracking.base import PackedMask
 
+KEPT_VIEWS = 8
+"""Best views remembered of each candidate, masks included."""
+
 
 @dataclass(frozen=True)
-class Proposal:
-    """One candidate object.
+class Region:
+    """Superpoints that may be one object, whoever says so.
 
     Attributes:
         superpoints: P int64, indices, rising.
-        coverage: P float32, share of each superpoint's seen points inside the masks.
-        evidence: how the views support it.
+        coverage: P float32, share of each superpoint's points inside the masks (of its seen points, where tracked).
         best_views: keyframe indices, the clearest first.
         masks: 2D masks by keyframe, of those views.
     """
 
     superpoints: NDArray[np.int64]
     coverage: NDArray[np.float32]
+    best_views: tuple[int, ...] = field(default=(), kw_only=True)
+    masks: Mapping[int, PackedMask] = field(default_factory=dict, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Proposal(Region):
+    """A candidate that was tracked.
+
+    Attributes:
+        evidence: how the views support it.
+    """
+
     evidence: Evidence
-    best_views: tuple[int, ...] = ()
-    masks: Mapping[int, PackedMask] = field(default_factory=dict)
+
+
+def best_views(shown: NDArray[np.integer]) -> tuple[int, ...]:
+    """Return the keyframes that show most points of a candidate (`shown`: T counts), the best first."""
+    return tuple(int(t) for t in np.argsort(-shown, kind="stable")[:KEPT_VIEWS] if shown[t] > 0)
 
 
 def judge(
@@ -99,13 +116,13 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
     return kept
 
 
-def overlap(proposals: Sequence[Proposal], size: NDArray[np.int64]) -> sparse.csr_matrix:
+def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_matrix:
     """Return the number of points that each pair of proposals shares, Q×Q sparse; the diagonal holds their own."""
     member = membership(proposals, len(size))
     return sparse.csr_matrix((member.multiply(size[None, :])).tocsr() @ member.T)
 
 
-def membership(proposals: Sequence[Proposal], L: int) -> sparse.csr_matrix:
+def membership(proposals: Sequence[Region], L: int) -> sparse.csr_matrix:
     """Return which superpoints each proposal holds, Q×L sparse of ones."""
     indptr = np.concatenate([[0], np.cumsum([len(p.superpoints) for p in proposals])]).astype(np.int64)
     indices = np.concatenate([p.superpoints for p in proposals]) if proposals else np.zeros(0, np.int64)
@@ -113,7 +130,7 @@ def membership(proposals: Sequence[Proposal], L: int) -> sparse.csr_matrix:
 
 
 def exclusive_labels(
-    proposals: Sequence[Proposal], confidences: NDArray[np.float64], size: NDArray[np.int64], config: MergingConfig
+    proposals: Sequence[Region], confidences: NDArray[np.float64], size: NDArray[np.int64], config: MergingConfig
 ) -> NDArray[np.int32]:
     """Give each superpoint to the proposal that holds it best: highest confidence × coverage.
 

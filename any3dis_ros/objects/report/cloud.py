@@ -93,6 +93,7 @@ def table_rows(instances: Instances, legend: Legend, frames: Sequence[Frame]) ->
                 "id": instance.id,
                 "color": legend.hex(rank),
                 "score": round(instance.score, 3),
+                "source": instance.source,
                 "points": len(instance.points),
                 "size": [round(max(a, b)), round(min(a, b)), round(height)],
                 "volume": a * b * height,

@@ -40,7 +40,7 @@
   const byRgb = (part) => ({ color: part.rgb, colorscale: original, cmin: 0, cmax: 4095 });
   const byRank = (part) => ({ color: part.rank, colorscale: distinct, cmin: 1, cmax: Math.max(instances.length, 2) });
   const pointSize = () => Number($("point-size").value);
-  const tips = ["no instance", ...instances.map((one) => `instance ${one.id} · score ${one.score.toFixed(2)}`)];
+  const tips = ["no instance", ...instances.map((one) => `instance ${one.id} · score ${one.score.toFixed(2)} · ${one.source}`)];
   const tip = (part) => part.rank.map((k) => tips[k]);
   const points = (part, marker, extra) => ({
     type: "scatter3d", mode: "markers", x: part.x, y: part.y, z: part.z, customdata: part.rank, text: tip(part),
@@ -172,7 +172,7 @@
     const number = (text) => make("td", { className: "number", textContent: text });
     const row = make("tr", { tabIndex: 0, id: `instance-${one.id}` },
       make("td", {}, make("span", { className: "chip" }), String(one.id)), make("td", {}, picture),
-      number(one.score.toFixed(2)), number(one.points.toLocaleString("en")), number(one.size.join(" × ")),
+      make("td", { className: "number", textContent: one.score.toFixed(2), title: one.source }), number(one.points.toLocaleString("en")), number(one.size.join(" × ")),
       number(one.centroid.map((v) => v.toFixed(2)).join(", ")));
     row.style.setProperty("--chip", one.color);
     row.setAttribute("aria-selected", "false");
