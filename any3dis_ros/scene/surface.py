@@ -20,12 +20,14 @@ class Surface:
 
     Attributes:
         points: N×3 float32, metres, map frame.
+        colors: N×3 uint8, RGB.
         normals: N×3 float32 unit vectors, facing the cameras where these are known.
         edges: E×2 int32, pairs of neighbouring points, each once.
         spacing: metres, median distance of a point to its nearest neighbour; positive.
     """
 
     points: NDArray[np.float32]
+    colors: NDArray[np.uint8]
     normals: NDArray[np.float32]
     edges: NDArray[np.int32]
     spacing: float
@@ -57,7 +59,7 @@ def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray
     if edges is None:
         near = slice(1, config.edge_neighbours + 1)
         edges = _neighbour_edges(neighbour[:, near], distance[:, near], config.max_edge_voxels * spacing)
-    return Surface(cloud.points, normals.astype(np.float32), edges, spacing)
+    return Surface(cloud.points, cloud.colors, normals.astype(np.float32), edges, spacing)
 
 
 def estimate_normals(

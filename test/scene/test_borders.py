@@ -16,7 +16,8 @@ def hinge(degrees: float) -> Surface:
     right = [(0.01 * np.cos(a), y, 0.01 * np.sin(a)) for y in (0, 0.02, 0.04)]
     normals = [(0, 0, 1)] * 3 + [(-np.sin(a), 0, np.cos(a))] * 3
     edges = [(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)]
-    return Surface(np.float32([*left, *right]), np.float32(normals), np.int32(edges), 0.02)
+    black = np.zeros((6, 3), np.uint8)
+    return Surface(np.float32([*left, *right]), black, np.float32(normals), np.int32(edges), 0.02)
 
 
 STRIPS = np.int32([0, 0, 0, 1, 1, 1])
@@ -45,7 +46,8 @@ def test_counts_against_a_loop():
     n, L = 80, 6
     superpoint = np.concatenate([np.arange(L), rng.integers(0, L, n - L)]).astype(np.int32)
     edges = np.unique(np.sort(rng.integers(0, n, (300, 2)), axis=1), axis=0).astype(np.int32)
-    surface = Surface(rng.random((n, 3)).astype(np.float32), np.tile(np.float32([0, 0, 1]), (n, 1)), edges, 0.1)
+    black = np.zeros((n, 3), np.uint8)
+    surface = Surface(rng.random((n, 3)).astype(np.float32), black, np.tile(np.float32([0, 0, 1]), (n, 1)), edges, 0.1)
     expected = np.zeros((L, L), int)
     for i, j in edges:
         a, b = superpoint[i], superpoint[j]

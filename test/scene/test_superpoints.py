@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from any3dis_ros.config import MapConfig, SuperpointConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.scene.mapping import MapCloud, fuse
-from any3dis_ros.scene.superpoints import centroids, compute_superpoints, graph_cut
+from any3dis_ros.scene.superpoints import _edge_weights, centroids, compute_superpoints, graph_cut
 from any3dis_ros.scene.surface import build_surface, estimate_normals
 
 
@@ -84,6 +84,26 @@ def test_a_concave_crease_parts_and_a_convex_one_does_not():
     inside = segments(cloud_of(corner), config, behind)
     outside = segments(cloud_of(corner), config, room)
     assert len(np.unique(inside)) < len(np.unique(outside)) or inside.max() == 0
+
+
+def test_a_thing_that_lies_flat_is_parted_by_its_colour():
+    """A dark sheet on a pale table: no crease, 50 units of lightness."""
+    table = cloud_of(plane(20))
+    sheet = (np.abs(table.points[:, :2] - 0.19) < 0.08).all(1)
+    colored = MapCloud(table.points, np.where(sheet[:, None], np.uint8([70] * 3), np.uint8([200] * 3)))
+    np.testing.assert_array_equal(segments(colored) == segments(colored)[sheet][0], sheet)
+    assert segments(colored, SuperpointConfig(color_weight=0.0)).max() == 0
+
+
+def test_edges_weigh_the_turn_of_the_normal_and_the_difference_of_colour():
+    points = np.float32([[0, 0, 0], [1, 0, 0], [2, 0, 1]])
+    normals = np.float32([[0, 0, 1], [0, 0, 1], [-1, 0, 0]])
+    lab = np.float32([[0, 0, 0], [0.3, 0, 0], [0.3, 0.4, 0]])
+    edges = np.int32([[0, 1], [1, 2], [2, 1]])
+    np.testing.assert_allclose(
+        _edge_weights(points, normals, lab, edges, np.float32(2)), [0.18, 1 + 0.32, 1 + 0.32], rtol=1e-6
+    )
+    np.testing.assert_allclose(_edge_weights(points, normals, lab, edges, np.float32(0)), [0, 1, 1])
 
 
 def test_superpoints_do_not_cross_objects(two_boxes):

@@ -70,7 +70,8 @@ def test_borders_by_hand():
     up, back, over = [0, 0, 1], [-0.8, 0, 0.6], [0.8, 0, 0.6]
     normals = np.float32([up, up, back, up, over])
     edges = np.int32([[0, 1], [1, 2], [2, 3], [3, 4], [0, 2]])
-    b = find_borders(Surface(points, normals, edges, 1.0), np.int32([0, 0, 1, 1, 2]))
+    surface = Surface(points, np.zeros((5, 3), np.uint8), normals, edges, 1.0)
+    b = find_borders(surface, np.int32([0, 0, 1, 1, 2]))
     assert b.edges.toarray().tolist() == [[0, 2, 0], [2, 0, 1], [0, 1, 0]]
     # from 1 to 2 and from 0 to 2 the normal leans back against the step: concave; from 3 to 4 it leans away: convex
     assert b.concave.toarray().tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
