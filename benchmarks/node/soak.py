@@ -87,14 +87,15 @@ def growth_mb(rows: list[Row]) -> float:
     return float(slope * (minutes[-1] - minutes[0]))
 
 
-def report(rows: list[Row], speed: float, sent: int, reasons: dict[str, int]) -> str:
+def report(rows: list[Row], speed: float, camera: dict[str, float], reasons: dict[str, int]) -> str:
     """Return the table with its summary."""
     body = [[str(value) for value in asdict(row).values()] for row in rows]
     bound = Config().keyframes.max_keyframes
     summary = (
-        f"{sent} pairs of {SIZE[0]}×{SIZE[1]} pixels at {speed:g} times 30 Hz, {machine()}. Keyframes are bounded at "
-        f"{bound}. In the second half the resident set rose by {growth_mb(rows):.0f} MB, by a line fitted to it; its "
-        f"peak was {max(row.resident_mb for row in rows):.0f} MB. Left out: {reasons or 'none'}."
+        f"{camera['sent']:.0f} pairs of {SIZE[0]}×{SIZE[1]} pixels at {speed:g} times 30 Hz ({camera['refused']:.0f} "
+        f"more were refused by the middleware, its queues full), {machine()}. Keyframes are bounded at {bound}. In "
+        f"the second half the resident set rose by {growth_mb(rows):.0f} MB, by a line fitted to it; its peak was "
+        f"{max(row.resident_mb for row in rows):.0f} MB. Left out: {reasons or 'none'}."
     )
     return "\n\n".join([summary, tables.markdown(list(asdict(rows[0])), body)])
 
@@ -115,10 +116,10 @@ def main() -> None:
             rows = follow(process, source, asks, seconds / _ROWS)
             if status := source.wait():
                 raise RuntimeError(f"the camera ended with status {status}:\n{source.output[-2000:]}")
-            sent, reasons = json.loads(source.output)["sent"], left_out(asks)
+            told, reasons = json.loads(source.output), left_out(asks)
         if process.stop() or process.crashes():
             raise RuntimeError(f"the node did not end cleanly:\n{process.output[-2000:]}")
-    tables.keep(args.name, report(rows, args.speed, sent, reasons), [asdict(row) for row in rows])
+    tables.keep(args.name, report(rows, args.speed, told, reasons), [asdict(row) for row in rows])
 
 
 if __name__ == "__main__":

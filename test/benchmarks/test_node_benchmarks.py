@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from itertools import islice
 from types import SimpleNamespace
@@ -114,10 +115,31 @@ def test_the_stopwatch_times_callbacks_by_name() -> None:
     assert all(0 <= ms[0] < 1000 for ms in stopwatch.callback_ms.values())
 
 
+class SlowCamera:
+    """Takes a tenth of a second for an image."""
+
+    def __init__(self) -> None:
+        self.stamps: list[int] = []
+
+    def send(self, stamp_ns: int, _: float) -> None:
+        self.stamps.append(stamp_ns)
+        time.sleep(0.1)
+
+
+def test_a_camera_that_cannot_keep_up_ends_in_time() -> None:
+    slow = SlowCamera()
+    start = time.monotonic()
+    worst = camera.drive(slow, 0.5, 10.0)  # type: ignore[arg-type]
+    assert 0.5 <= time.monotonic() - start < 5.0
+    assert 0 < len(slow.stamps) <= 6
+    assert 0.3 < worst < 5.0
+
+
 def test_growth_is_that_of_the_second_half() -> None:
     rows = [soak.Row(t, min(100.0 * t, 500.0) + 2.0 * max(t - 5, 0), 0.5, 0, 0, 0, 0, 0) for t in range(20)]
     assert soak.growth_mb(rows) == pytest.approx(2.0 * 9)
-    text = soak.report(rows, 10.0, 1234, {"no pose: gap in TF": 3})
+    text = soak.report(rows, 10.0, {"sent": 1234.0, "refused": 5.0}, {"no pose: gap in TF": 3})
+    assert text.startswith("1234 pairs of 320×240 pixels at 10 times 30 Hz (5 more were refused by the middleware")
     assert "rose by 18 MB" in text
     assert "peak was 528 MB. Left out: {'no pose: gap in TF': 3}" in text
 
