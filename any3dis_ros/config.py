@@ -79,7 +79,9 @@ class VisibilityConfig(Section):
 class SeedingConfig(Section):
     """Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
 
-    seeds_per_round: int = param(512, "farthest-point seeds a round (authors' code: 512 on ScanNet200)", low=1)
+    seeds_per_round: int = param(
+        0, "farthest-point seeds a round, 0 = 512 for sam2 (authors' code, ScanNet200), 4096 for geometric", low=0
+    )
     pivot: str = param(
         "3d_aware",
         "which views prompt a seed: 3d_aware = those of the highest ψ (Eq. 2), first_seen = the earliest (Tab. 7)",
@@ -94,8 +96,8 @@ class SeedingConfig(Section):
 class GeometricConfig(Section):
     """The engine that needs no network."""
 
-    width_px: int = param(320, "pixels; frames are reduced to about this width before tracking", low=80, high=1920)
-    pivot_views: int = param(3, "pivot views tried for every seed", low=1, high=8)
+    width_px: int = param(480, "pixels; frames are reduced to about this width before tracking", low=80, high=1920)
+    pivot_views: int = param(2, "pivot views tried for every seed", low=1, high=8)
     masks_per_prompt: int = param(3, "nested candidate masks kept of every prompt", low=1, high=8)
     min_score: float = param(0.0, "candidates scoring less are dropped", low=0.0, high=1.0)
     noise_base_m: float = param(0.0012, "metres; depth noise at 0.4 m (Nguyen et al. 2012, Kinect)", low=0.0, high=0.1)
@@ -109,7 +111,7 @@ class GeometricConfig(Section):
     color_bonus: float = param(0.15, "a colour edge's addition to a geometric one", low=0.0, high=2.0)
     color_contrast: float = param(0.006, "border strength for each unit of Lab between two superpixels", low=0.0)
     cheap_area_px: float = param(150.0, "pixels of a 320×240 view; regions under this are cheap to absorb", low=1.0)
-    min_area_share: float = param(0.0016, "of the view; a candidate mask is no smaller", low=0.0, high=1.0)
+    min_area_share: float = param(0.0007, "of the view; a candidate mask is no smaller", low=0.0, high=1.0)
     max_area_share: float = param(0.35, "of the view; a candidate mask is no larger", low=0.0, high=1.0)
     distinct_iou: float = param(0.85, "nested candidates that overlap more are one", low=0.0, high=1.0)
     tolerance_m: float = param(0.015, "metres; a point this far off the measured surface is still seen", low=0.0)

@@ -19,10 +19,9 @@ from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, judge, membership, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.proposals.refinement import refine
-from any3dis_ros.scene.borders import find_borders
-from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.scene.mapping import Scene
 from any3dis_ros.scene.network_masks import NetworkMasks
+from any3dis_ros.scene.shape import describe
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
 from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.scene.visibility import Visibility, compute_visibility
@@ -70,8 +69,7 @@ def segment(
         given = scene.superpoint
         superpoint = compute_superpoints(surface, config.superpoints) if given is None else given
         progress("superpoints", 2, 3)
-        borders = find_borders(surface, superpoint)
-        distance = viewing_distance(scene.frames)
+        shapes = describe(surface, superpoint, scene.frames)
         progress("superpoints", 3, 3)
     with clock("visibility"):
         views = see(scene, superpoint, config, progress)
@@ -90,7 +88,7 @@ def segment(
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
         shared = overlap(found, size)
-        evidence = judge(found, shared, borders, distance, tracker.policy.learnt_objectness, config.merging)
+        evidence = judge(found, shared, shapes, tracker.policy.learnt_objectness, config.merging)
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
         kept = rank(confidences, overlap(proposals, size), config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
@@ -177,10 +175,11 @@ def propose(
     """
     free = np.ones(len(views.visible.size), bool) if free is None else free.copy()
     known: set[int] = set()
+    most = config.seeding.seeds_per_round or policy.seeds_per_round
     found_so_far = 0
     began = time.monotonic()
     for round_ in range(1, config.iteration.max_rounds + 1):
-        seeds = choose_seeds(free, views.seen, views.centroid, config.seeding)
+        seeds = choose_seeds(free, views.seen, views.centroid, most, config.seeding)
         if not len(seeds):
             return
         if time.monotonic() - began > config.iteration.max_seconds:
@@ -202,7 +201,7 @@ def propose(
             yield track, counts, proposal
         progress(stage, len(found), len(found), found_so_far)
         session.drop([c.prompted.object_id for c in found])
-    if len(choose_seeds(free, views.seen, views.centroid, config.seeding)):
+    if len(choose_seeds(free, views.seen, views.centroid, most, config.seeding)):
         log.warning("stopped with superpoints still free (iteration.max_rounds, iteration.max_seconds)")
 
 

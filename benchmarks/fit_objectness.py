@@ -1,10 +1,8 @@
 """Fit the learnt objectness to generated rooms and tables.
 
-    python -m benchmarks.make_scenes ROOMS --seeds 103-134 --width 320 --height 240 --keyframes 30
-    python -m benchmarks.make_scenes ROOMS --kind tabletop --seeds 201-226 --width 320 --height 240 --keyframes 30
-    python -m benchmarks.fit_objectness ROOMS --check room32 tabletop31
+    python -m benchmarks.fit_objectness {room,tabletop}{101..112}-middle --check room32 tabletop31
 
-Runs the geometric engine over the rooms, measures every raw proposal as `proposals/objectness.py` does, and fits
+Runs the geometric engine over the scenes, measures every raw proposal as `proposals/objectness.py` does, and fits
 gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Findings weigh the same,
 however many proposals repeat them: small things have few seeds. Prints the AP of scenes that were held out, by kind,
 and writes `any3dis_ros/proposals/objectness.json`.
@@ -15,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.evidence import confidence, corroboration
 from any3dis_ros.proposals.merging import membership, overlap, rank
 from any3dis_ros.proposals.objectness import FEATURES, Trees, blended, measure
-from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.engines import make_tracker
 from benchmarks import scenes
 from benchmarks.prepared import prepare
@@ -78,7 +76,7 @@ def learn_from(folder: str | Path) -> Room:
     shared, member = overlap(proposals, size), membership(proposals, len(size))
     points = np.array([size[p.superpoints].sum() for p in proposals])
     evidence = [p.evidence for p in proposals]
-    features = measure(evidence, member, shared, points, scene.borders, viewing_distance(frames))
+    features = measure(evidence, member, shared, points, scene.shapes)
     by_evidence = confidence(evidence, corroboration(evidence, shared, points))
     masks = member.toarray().astype(bool)
     things = scene.overlap(masks, by_evidence.astype(np.float32))
@@ -142,19 +140,18 @@ def table(name: str, row: list[float]) -> str:
 def main() -> None:
     """Fit, report and write."""
     parser = argparse.ArgumentParser(description="Fit the learnt objectness to generated rooms and tables.")
-    parser.add_argument("rooms", type=Path, help="folder of generated scenes")
+    parser.add_argument("rooms", nargs="+", help="generated scenes, names or folders")
     parser.add_argument("--check", nargs="*", default=[], help="other scenes: scored with the trees, not fitted on")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    folders = sorted(p for p in options.rooms.iterdir() if (p / "scene_gt.npz").is_file())
     with ProcessPoolExecutor(2) as pool:
-        rooms = list(tqdm(pool.map(learn_from, folders), total=len(folders), desc="rooms"))
+        rooms = list(tqdm(pool.map(learn_from, options.rooms), total=len(options.rooms), desc="rooms"))
         checks = list(pool.map(learn_from, options.check))
     rows: dict[str, list[list[float]]] = defaultdict(list)
     for fold in range(FOLDS):
         trees = fit([r for i, r in enumerate(rooms) if i % FOLDS != fold])
         for room in rooms[fold::FOLDS]:
-            rows[room.name.rstrip("0123456789")].append(scores(room, trees))
+            rows[re.sub(r"\d+", "", room.name)].append(scores(room, trees))
     for kind, own in rows.items():
         print(table(f"{len(own)} held out: {kind}", np.mean(own, axis=0).tolist()))
     trees = fit(rooms)

@@ -11,8 +11,8 @@ from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.overlap import GroundTruth, SceneOverlap, overlap_superpoints, transfer
 from any3dis_ros.pipeline import Views, see
-from any3dis_ros.scene.borders import Borders, find_borders
 from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
+from any3dis_ros.scene.shape import SuperpointShapes, describe
 from any3dis_ros.scene.superpoints import compute_superpoints
 from any3dis_ros.scene.surface import build_surface
 from benchmarks.scenes import BenchmarkScene
@@ -29,7 +29,7 @@ class Prepared:
         cloud: the map.
         superpoint: N int32, superpoint of each of its points.
         views: which keyframe sees which superpoint.
-        borders: how superpoints meet.
+        shapes: of the superpoints.
         truth_superpoint: M int64, superpoint at each point of the ground truth, -1 = none near.
     """
 
@@ -37,7 +37,7 @@ class Prepared:
     cloud: MapCloud
     superpoint: NDArray[np.int32]
     views: Views
-    borders: Borders
+    shapes: SuperpointShapes
     truth_superpoint: NDArray[np.int64]
 
     @property
@@ -59,7 +59,7 @@ def prepare(scene: BenchmarkScene, kind: str, config: Config) -> Prepared:
     superpoint = compute_superpoints(surface, config.superpoints)
     views = see(Scene(scene.frames, cloud), superpoint, config)
     at_truth = superpoint_at_truth(cloud.points, superpoint, scene.truth)
-    return Prepared(scene, cloud, superpoint, views, find_borders(surface, superpoint), at_truth)
+    return Prepared(scene, cloud, superpoint, views, describe(surface, superpoint, scene.frames), at_truth)
 
 
 def make_cloud(scene: BenchmarkScene, kind: str, config: Config) -> MapCloud:

@@ -25,7 +25,6 @@ from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.merging import Proposal, Region, judge, membership, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
-from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.geometric import GeometricTracker
@@ -66,9 +65,12 @@ def tracked(
     all_tracks = [p for _, _, p in propose(session, tracker.policy, prepared.views, config, silent, Clock(), free)]
     session.close()
     found = [p for p in all_tracks if p is not None]
-    distance, learnt = viewing_distance(prepared.scene.frames), tracker.policy.learnt_objectness
     shared = overlap(found, prepared.size)
-    return found, judge(found, shared, prepared.borders, distance, learnt, config.merging), len(all_tracks)
+    return (
+        found,
+        judge(found, shared, prepared.shapes, tracker.policy.learnt_objectness, config.merging),
+        len(all_tracks),
+    )
 
 
 def ranked(

@@ -25,7 +25,6 @@ from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.lifting import Counts
 from any3dis_ros.proposals.merging import Proposal, judge, membership, overlap, rank
-from any3dis_ros.scene.frames import viewing_distance
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.seeding import view_scores
@@ -135,8 +134,7 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
     shared = overlap(proposals, prepared.size)
-    distance = viewing_distance(prepared.scene.frames)
-    confidences = judge(proposals, shared, prepared.borders, distance, learnt, config)
+    confidences = judge(proposals, shared, prepared.shapes, learnt, config)
     kept = rank(confidences, shared, config)
     masks = membership([proposals[q] for q in kept], len(prepared.size)).toarray().astype(bool)
     return prepared.overlap(masks, confidences[kept])

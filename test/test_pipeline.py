@@ -14,6 +14,7 @@ from any3dis_ros.pipeline import segment
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
 from any3dis_ros.scene.network_masks import NetworkMasks
+from any3dis_ros.tracking.base import PromptPolicy
 
 CONFIG = Config(map=MapConfig(voxel_size_m=0.03))
 
@@ -122,6 +123,14 @@ def test_sampling_rounds_are_bounded_and_say_so(scene, two_boxes, caplog):
         result = segment(scene, PerfectTracker(two_boxes[1]), config)
     assert len(result.scores) == 1
     assert "superpoints still free" in caplog.text
+
+
+def test_the_engine_says_how_many_seeds_a_round_unless_told(scene, two_boxes):
+    engine = PerfectTracker(two_boxes[1], PromptPolicy(1, 1, 0.6, seeds_per_round=1))
+    once = replace(CONFIG, iteration=IterationConfig(max_rounds=1))
+    assert segment(scene, engine, once).statistics["tracks"] == 1
+    told = replace(once, seeding=replace(CONFIG.seeding, seeds_per_round=2))
+    assert segment(scene, engine, told).statistics["tracks"] == 2
 
 
 def test_iteration_finds_what_the_first_seed_did_not(scene, two_boxes):

@@ -16,7 +16,7 @@ from scipy import sparse
 from any3dis_ros.config import MergingConfig
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
 from any3dis_ros.proposals.objectness import blended, fitted, measure
-from any3dis_ros.scene.borders import Borders
+from any3dis_ros.scene.shape import SuperpointShapes
 from any3dis_ros.tracking.base import PackedMask
 
 KEPT_VIEWS = 8
@@ -59,8 +59,7 @@ def best_views(shown: NDArray[np.integer]) -> tuple[int, ...]:
 def judge(
     proposals: Sequence[Proposal],
     shared: sparse.csr_matrix,
-    borders: Borders,
-    distance: float,
+    shapes: SuperpointShapes,
     learnt: bool,
     config: MergingConfig,
 ) -> NDArray[np.float64]:
@@ -69,8 +68,7 @@ def judge(
     Args:
         proposals: all Q of a scene: what is found again is worth more.
         shared: Q×Q sparse, points that each pair shares (`overlap`).
-        borders: how the L superpoints meet.
-        distance: metres from which the cameras see the map, typically.
+        shapes: of the L superpoints.
         learnt: weigh the evidence with the learnt objectness (fitted on the engine's proposals), `objectness.blended`.
         config: `confidence`.
     """
@@ -81,7 +79,7 @@ def judge(
     by_evidence = confidence(evidence, corroboration(evidence, shared, points))
     if not learnt or config.confidence == "evidence":
         return by_evidence
-    features = measure(evidence, membership(proposals, borders.edges.shape[0]), shared, points, borders, distance)
+    features = measure(evidence, membership(proposals, len(shapes.size)), shared, points, shapes)
     return blended(by_evidence, fitted().probability(features))
 
 

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, distinct
-from any3dis_ros.scene.borders import Borders
+from any3dis_ros.scene.shape import SuperpointShapes, spread
 
 FEATURES = (
     "score", "agreement", "support", "precision", "median_iou",
     "found_50", "found_70", "found_80", "refound_50", "refound_70",
     "apparent_area", "compactness", "concave", "flat", "convex",
     "container_near", "content_near", "container_far", "content_far",
+    "flatness", "length", "upright", "extent", "fill",
 )  # fmt: skip
 _NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
 _CONTAINED = 0.9
@@ -88,8 +89,7 @@ def measure(
     member: sparse.csr_matrix,
     shared: sparse.csr_matrix,
     points: NDArray[np.int64],
-    borders: Borders,
-    distance: float,
+    shapes: SuperpointShapes,
 ) -> NDArray[np.float32]:
     """Return the features of Q proposals, Q×F float32, in the order of FEATURES; none depends on the scene's scale.
 
@@ -98,13 +98,14 @@ def measure(
         member: Q×L sparse, which superpoints each holds.
         shared: Q×Q sparse, points that each pair shares.
         points: Q, points of each proposal.
-        borders: how superpoints meet.
-        distance: metres from which the cameras see the map: a mug before the camera counts as a chair across the room.
+        shapes: of the superpoints; from where the cameras see them, a mug before one counts as a chair across the room.
     """
+    borders, distance = shapes.borders, shapes.distance
     found = {same: corroboration(evidence, shared, points, same) for same in (0.5, 0.7, 0.8)}
     crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
     edges = np.maximum(crossing["edges"], 1)
     strength = confidence(evidence, found[0.7])
+    along, upward = spread(member, shapes)
     column = {
         "score": [e.score for e in evidence],
         "agreement": [e.agreement for e in evidence],
@@ -119,6 +120,11 @@ def measure(
         "apparent_area": np.log(points * (borders.spacing / distance) ** 2),
         "compactness": np.log1p(crossing["edges"]) - 0.5 * np.log(points),
         **{name: crossing[name] / edges for name in ("concave", "flat", "convex")},
+        "flatness": np.log(along[:, 0] / along[:, 2]),
+        "length": np.log(along[:, 1] / along[:, 2]),
+        "upright": upward / along[:, 2],
+        "extent": np.log(along[:, 2] / distance),
+        "fill": np.log(points * borders.spacing**2 / (along[:, 1] * along[:, 2])),
     }
     for name, (low, high) in (("near", _NEAR), ("far", _FAR)):
         column[f"container_{name}"], column[f"content_{name}"] = _nested(shared, points, strength, low, high)

@@ -190,12 +190,14 @@ class PromptPolicy:
         pivot_views: best views in which each seed is prompted (paper: 1).
         masks_per_prompt: candidate masks kept of each prompt, best first (paper: 1).
         min_score: candidates under this score are dropped (authors' code with SAM 2: 0.6).
+        seeds_per_round: farthest-point seeds a round (authors' code: 512 on ScanNet200).
         learnt_objectness: whether the learnt objectness was fitted on this engine's proposals and may rank them.
     """
 
     pivot_views: int
     masks_per_prompt: int
     min_score: float
+    seeds_per_round: int = 512
     learnt_objectness: bool = False
 
 

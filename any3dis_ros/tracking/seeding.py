@@ -30,7 +30,7 @@ def farthest_points(x: NDArray[np.floating], count: int, start: int = 0) -> NDAr
 
 
 def choose_seeds(
-    free: NDArray[np.bool_], seen: NDArray[np.int32], centroid: NDArray[np.float64], config: SeedingConfig
+    free: NDArray[np.bool_], seen: NDArray[np.int32], centroid: NDArray[np.float64], count: int, config: SeedingConfig
 ) -> NDArray[np.int64]:
     """Choose this round's seeds: farthest-point sampling over the centroids of free superpoints.
 
@@ -40,16 +40,17 @@ def choose_seeds(
         free: L bool.
         seen: T×L int32.
         centroid: L×3, metres, map frame.
-        config: seeds a round.
+        count: seeds wanted; fewer come back where fewer are left.
+        config: how many points make a superpoint seen.
 
     Returns:
         indices of superpoints; empty when none is left.
     """
     candidates = np.flatnonzero(free & (seen.max(0, initial=0) >= config.min_seen_points))
-    if len(candidates) <= config.seeds_per_round:
+    if len(candidates) <= count:
         return candidates
     start = int(seen[:, candidates].sum(0).argmax())
-    return candidates[farthest_points(centroid[candidates], config.seeds_per_round, start)]
+    return candidates[farthest_points(centroid[candidates], count, start)]
 
 
 def view_scores(

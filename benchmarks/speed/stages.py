@@ -13,9 +13,9 @@ from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, overlap, rank
 from any3dis_ros.proposals.refinement import refine
-from any3dis_ros.scene.borders import find_borders
-from any3dis_ros.scene.frames import Frame, viewing_distance
+from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import MapCloud, Scene
+from any3dis_ros.scene.shape import SuperpointShapes, describe
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
 from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.scene.visibility import compute_visibility
@@ -62,7 +62,6 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
     """Measure one load: N points, T keyframes, and as many tracks, if the prompts give so many."""
     m = Measured()
     config = Config()
-    config = replace(config, seeding=replace(config.seeding, seeds_per_round=tracks))
     viewpoints = np.stack([f.T_map_camera[:3, 3] for f in frames])
 
     def segment() -> NDArray[np.int32]:
@@ -71,7 +70,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
 
     superpoint: NDArray[np.int32] = m.time("superpoints", segment)  # type: ignore[assignment]
     surface = build_surface(cloud, config.superpoints, viewpoints)
-    borders = m.time("borders", lambda: find_borders(surface, superpoint))
+    shapes: SuperpointShapes = m.time("borders", lambda: describe(surface, superpoint, frames))  # type: ignore[assignment]
     m.time("visibility", lambda: compute_visibility(cloud.points, superpoint, frames, config.visibility).seen())
     views = see(Scene(frames, cloud), superpoint, config)
     seen, size = views.seen, views.visible.size
@@ -79,7 +78,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
 
     def choose() -> NDArray[np.int64]:
         view_scores(seen, size, views.centroid, config.seeding)
-        return choose_seeds(free, seen, views.centroid, config.seeding)
+        return choose_seeds(free, seen, views.centroid, tracks, config.seeding)
 
     seeds: NDArray[np.int64] = m.time("seeds, views", choose)  # type: ignore[assignment]
     tracker = GeometricTracker(config.tracker.geometric)
@@ -108,7 +107,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
 
     def merge() -> None:
         shared = overlap(several, size)
-        confidence = judge(several, shared, borders, viewing_distance(frames), True, config.merging)  # type: ignore[arg-type]
+        confidence = judge(several, shared, shapes, True, config.merging)
         kept = rank(confidence, shared, config.merging)
         exclusive_labels([several[q] for q in kept], confidence[kept], size, config.merging)
 

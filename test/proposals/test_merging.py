@@ -9,6 +9,7 @@ from any3dis_ros.config import MergingConfig
 from any3dis_ros.proposals.evidence import Evidence
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, overlap, rank
 from any3dis_ros.scene.borders import Borders
+from any3dis_ros.scene.shape import SuperpointShapes
 
 L = 8
 SIZE = np.array([50, 60, 70, 80, 90, 100, 110, 120])
@@ -111,27 +112,27 @@ def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
     assert rank(np.array([0.9, 0.08]), shared, MergingConfig()) == [0]
 
 
-def chain_of_superpoints() -> Borders:
-    """Superpoints in a row, ten edges between neighbours, all of them flat."""
+def chain_of_superpoints() -> SuperpointShapes:
+    """Superpoints in a row, ten edges between neighbours, all of them flat; all points at the middle of the map."""
     ones = np.full(L - 1, 10)
     edges = sparse.diags([ones, ones], [1, -1], dtype=np.int64).tocsr()
     none = sparse.csr_matrix((L, L), dtype=np.int64)
-    return Borders(edges, edges, none, none, 0.02)
+    return SuperpointShapes(Borders(edges, edges, none, none, 0.02), SIZE, np.zeros((L, 3)), np.zeros((L, 3, 3)), 2.0)
 
 
 def test_what_two_views_found_outranks_what_one_did():
     several = [proposal([0, 1], pivot=0), proposal([0, 1], pivot=1), proposal([4, 5], pivot=0)]
-    found = judge(several, overlap(several, SIZE), chain_of_superpoints(), 2.0, False, MergingConfig())
+    found = judge(several, overlap(several, SIZE), chain_of_superpoints(), False, MergingConfig())
     assert found[0] == found[1] > found[2]
 
 
 def test_the_kinds_of_confidence():
     several = [proposal([0, 1]), proposal([4, 5], agreement=0.3)]
-    borders, shared = chain_of_superpoints(), overlap(several, SIZE)
-    assert judge(several, shared, borders, 2.0, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
-    evidence = judge(several, shared, borders, 2.0, True, MergingConfig(confidence="evidence"))
-    np.testing.assert_array_equal(judge(several, shared, borders, 2.0, False, MergingConfig()), evidence)
-    learnt = judge(several, shared, borders, 2.0, True, MergingConfig())
+    shapes, shared = chain_of_superpoints(), overlap(several, SIZE)
+    assert judge(several, shared, shapes, True, MergingConfig(confidence="constant")).tolist() == [1, 1]
+    evidence = judge(several, shared, shapes, True, MergingConfig(confidence="evidence"))
+    np.testing.assert_array_equal(judge(several, shared, shapes, False, MergingConfig()), evidence)
+    learnt = judge(several, shared, shapes, True, MergingConfig())
     assert ((learnt > 0) & (learnt < 1)).all()
     assert not np.allclose(learnt, evidence)
 
@@ -139,5 +140,5 @@ def test_the_kinds_of_confidence():
 def test_no_proposals_at_all():
     none = overlap([], SIZE)
     assert rank(np.zeros(0), none, MergingConfig()) == []
-    assert len(judge([], none, chain_of_superpoints(), 2.0, True, MergingConfig())) == 0
+    assert len(judge([], none, chain_of_superpoints(), True, MergingConfig())) == 0
     assert exclusive_labels([], np.zeros(0), SIZE, ANY_SIZE).tolist() == [0] * L

@@ -9,6 +9,7 @@ from any3dis_ros.proposals.evidence import Evidence
 from any3dis_ros.proposals.merging import Proposal, membership, overlap
 from any3dis_ros.proposals.objectness import FEATURES, Trees, blended, fitted, measure
 from any3dis_ros.scene.borders import Borders
+from any3dis_ros.scene.shape import SuperpointShapes
 
 # Four superpoints in a row; edges between neighbours: 10 concave, 20 flat, 40 convex.
 SIZE = np.array([100, 100, 100, 100])
@@ -19,6 +20,10 @@ def row(values: list[int]) -> sparse.csr_matrix:
 
 
 BORDERS = Borders(row([10, 20, 40]), row([0, 20, 0]), row([10, 0, 0]), row([0, 0, 40]), 0.02)
+# their points lie on two sides of a centre each, ±0.1 m along y; the centres are 0.2 m apart along z
+CENTER = np.array([[0, 0, 0.2 * k] for k in range(4)])
+SECOND = np.einsum("li,lj->lij", CENTER, CENTER) + np.diag([0, 0.01, 0])
+SHAPES = SuperpointShapes(BORDERS, SIZE, 100 * CENTER, 100 * SECOND, 2.0)
 
 
 def proposal(members: list[int], seed: int, pivot: int) -> Proposal:
@@ -29,7 +34,7 @@ def proposal(members: list[int], seed: int, pivot: int) -> Proposal:
 def features(*several: Proposal) -> list[dict[str, float]]:
     shared, member = overlap(several, SIZE), membership(several, 4)
     points = np.array([SIZE[p.superpoints].sum() for p in several])
-    x = measure([p.evidence for p in several], member, shared, points, BORDERS, 2.0)
+    x = measure([p.evidence for p in several], member, shared, points, SHAPES)
     assert x.shape == (len(several), len(FEATURES))
     return [dict(zip(FEATURES, map(float, values), strict=True)) for values in x]
 
@@ -41,6 +46,16 @@ def test_border_and_shape_by_hand():
     assert f["flat"] == 0
     assert f["apparent_area"] == pytest.approx(np.log(200 * 0.01**2))
     assert f["compactness"] == pytest.approx(np.log(51) - 0.5 * np.log(200))
+    assert f["length"] == pytest.approx(0)  # 0.1 m along y and along z, no depth but the spacing's half along x
+    assert f["flatness"] == pytest.approx(np.log(0.01 / 0.1))
+    assert f["extent"] == pytest.approx(np.log(0.1 / 2))
+    assert f["fill"] == pytest.approx(np.log(200 * 0.02**2 / 0.1**2))
+
+
+def test_upright_things_spread_along_z():
+    tall, flat = features(proposal([0, 1, 2, 3], 1, 0), proposal([0], 0, 0))
+    assert tall["upright"] == pytest.approx(1)
+    assert flat["upright"] == pytest.approx(0.1)  # the spacing's half beside 0.1 m
 
 
 def test_evidence_is_passed_on():

@@ -35,8 +35,7 @@ def test_seeds_are_free_and_seen_and_spread():
     seen[:, 10:15] = 2  # never seen by three points
     free = np.ones(50, bool)
     free[:5] = False
-    config = SeedingConfig(seeds_per_round=8)
-    seeds = choose_seeds(free, seen, centroid, config)
+    seeds = choose_seeds(free, seen, centroid, 8, SeedingConfig())
     assert len(set(seeds.tolist())) == 8
     assert not np.isin(seeds, [*range(5), *range(10, 15)]).any()
     spread = np.linalg.norm(centroid[seeds][:, None] - centroid[seeds][None], axis=2)[~np.eye(8, dtype=bool)].min()
@@ -48,10 +47,10 @@ def test_seeds_are_free_and_seen_and_spread():
 def test_fewer_candidates_than_seeds_are_all_taken_and_none_ends_it():
     seen = np.full((2, 6), 5, np.int32)
     free = np.array([True, False, True, True, False, False])
-    config = SeedingConfig(seeds_per_round=512)
-    assert choose_seeds(free, seen, np.zeros((6, 3)), config).tolist() == [0, 2, 3]
-    assert len(choose_seeds(np.zeros(6, bool), seen, np.zeros((6, 3)), config)) == 0
-    assert len(choose_seeds(free, np.zeros((0, 6), np.int32), np.zeros((6, 3)), config)) == 0
+    config = SeedingConfig()
+    assert choose_seeds(free, seen, np.zeros((6, 3)), 512, config).tolist() == [0, 2, 3]
+    assert len(choose_seeds(np.zeros(6, bool), seen, np.zeros((6, 3)), 512, config)) == 0
+    assert len(choose_seeds(free, np.zeros((0, 6), np.int32), np.zeros((6, 3)), 512, config)) == 0
 
 
 @settings(max_examples=50)
