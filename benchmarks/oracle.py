@@ -65,17 +65,19 @@ def main() -> None:
     """Measure and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenes", nargs="*", default=list(scenes.RENDERED), help="names or folders")
-    parser.add_argument("--output", type=Path, default=tables.RESULTS)
+    parser.add_argument("--clouds", nargs="+", default=list(CLOUDS), choices=CLOUDS)
+    parser.add_argument("--name", default="oracle", help="of the files that keep the table")
+    parser.add_argument("--output", type=Path, default=tables.RESULTS, help="folder that keeps them")
     args = parser.parse_args()
     loaded = [scenes.load(name) for name in args.scenes]
-    rows = with_means([measure(scene, cloud, Config()) for cloud in CLOUDS for scene in loaded])
+    rows = with_means([measure(scene, cloud, Config()) for cloud in args.clouds for scene in loaded])
     body = [[tables.cell(name, v) for name, v in r.items()] for r in rows]
     facts = {
         "scenes": ", ".join(scenes.describe(name).origin for name in args.scenes),
         "evaluation": f"ScanNet's AP, class-agnostic, IoU 0.50:0.05:0.95; things of at least {LEAST} points",
     }
     text = f"## Superpoint bound and perfect tracks\n\n{tables.markdown(list(rows[0]), body)}"
-    tables.keep("oracle", text, rows, args.output, facts)
+    tables.keep(args.name, text, rows, args.output, facts)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def test_masks_are_on_the_reduced_grid_of_the_full_keyframe(table_scene):
     found = best_of(session.prompt([PointPrompt.on(0, middle(truth[0]))], 3)[0], truth[0])
     (track,) = session.track([TrackRequest(found.object_id, [1])])
     mask = track.masks[1].packed()
-    assert (mask.frame_shape, mask.shape) == ((480, 640), (240, 320))
+    assert (mask.frame_shape, mask.shape) == ((480, 640), (360, 480))
     every = np.arange(480 * 640, dtype=np.int32)
     assert iou(mask.sample(every).reshape(480, 640), truth[1]) > 0.8
     session.close()
