@@ -10,6 +10,14 @@ import pytest
 from any3dis_ros.interrupts import Terminated, asked_to_end, termination_raises, uninterrupted
 
 
+@pytest.fixture(autouse=True)
+def hang_ups_are_heard():
+    """`nohup make test` ignores SIGHUP from the start."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, former)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_requests_to_end_unwind_the_block(number):
     with pytest.raises(Terminated, match=number.name) as caught, termination_raises():
