@@ -87,10 +87,10 @@ def segment(
         proposals = [*found, *foreign]
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
-        shared = overlap(found, size)
-        evidence = judge(found, shared, shapes, tracker.policy.learnt_objectness, config.merging)
+        shared, own = overlap(proposals, size), slice(len(found))
+        evidence = judge(found, shared[own, own], shapes, tracker.policy.learnt_objectness, config.merging)
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
-        kept = rank(confidences, overlap(proposals, size), config.merging)
+        kept = rank(confidences, shared, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
         label = exclusive_labels(ranked, scores, size, config.merging)
         progress("merging", 1, 1, len(ranked))
