@@ -66,9 +66,9 @@ class VoxelGrid:
         return points * np.float32(self._voxel_size), colors
 
     def _slots(self, key: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Return the rows of the voxels of these blocks (in any order); those that are new get one."""
+        """Return the rows of the voxels of these blocks, which come by rising z, y, x; those that are new get one."""
         if not self._used:
-            self._key[0] = key[0]
+            self._key[0] = key[0]  # which codes count from
         codes = (key.astype(np.int64) - self._key[0] + _FARTHEST) @ (1, 2 * _FARTHEST, 4 * _FARTHEST**2)
         at = np.searchsorted(self._codes, codes)
         known = self._codes[np.minimum(at, self._used - 1)] == codes if self._used else np.zeros(len(codes), bool)
@@ -78,9 +78,8 @@ class VoxelGrid:
             while self._used > len(self._key):
                 self._grow()
             self._key[first : self._used] = new
-            order = np.argsort(codes[~known])
-            self._codes = np.insert(self._codes, at[~known][order], codes[~known][order])
-            self._slot = np.insert(self._slot, at[~known][order], first + order)
+            self._codes = np.insert(self._codes, at[~known], codes[~known])
+            self._slot = np.insert(self._slot, at[~known], np.arange(first, self._used))
             at = np.searchsorted(self._codes, codes)
         return self._slot[at]
 
