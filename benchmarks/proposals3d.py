@@ -23,16 +23,14 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.objects.overlap import overlap as overlap_points
 from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
-from any3dis_ros.proposals.merging import Proposal, Region, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import Proposal, Region, judge, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.tracking.base import MaskTracker
-from any3dis_ros.tracking.geometric import GeometricTracker
-from benchmarks import scenes, tables
+from benchmarks import scenes, study, tables
+from benchmarks.engines import make_engine
 from benchmarks.prepared import CLOUDS, Prepared, prepare
-from benchmarks.scenes import BenchmarkScene
 from benchmarks.simulated_network import LEVELS, simulate
-from benchmarks.simulated_tracks import SimulatedTracker
 
 TRACKERS = ("mild", "harsh", "geometric")
 COVERAGES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
@@ -50,11 +48,6 @@ class Case:
 
 
 Found = dict[Case, list[tuple[SceneOverlap, int]]]
-
-
-def make(kind: str, scene: BenchmarkScene, config: Config) -> MaskTracker:
-    """Return the geometric engine, or tracks simulated at a level of error."""
-    return GeometricTracker(config.tracker.geometric) if kind == "geometric" else SimulatedTracker(scene, kind)
 
 
 def tracked(
@@ -77,9 +70,7 @@ def ranked(
     prepared: Prepared, regions: Sequence[Region], confidences: NDArray[np.float64], config: Config
 ) -> SceneOverlap:
     """Return how what merging keeps overlaps the things."""
-    kept = rank(confidences, overlap(regions, prepared.size), config.merging)
-    masks = membership([regions[q] for q in kept], len(prepared.size)).toarray().astype(bool)
-    return prepared.overlap(masks, confidences[kept])
+    return study.ranked(prepared, regions, confidences, overlap(regions, prepared.size), config.merging)
 
 
 def on_points(prepared: Prepared, masks: NetworkMasks, config: Config) -> SceneOverlap:
@@ -94,7 +85,7 @@ def together(
     prepared: Prepared, kind: str, config: Config, replicates: int
 ) -> Iterator[tuple[Case, SceneOverlap, int]]:
     """Yield each kind of proposals alone, and both: ranked alike, one kind first, seeds only where no network's is."""
-    tracker = make(kind, prepared.scene, config)
+    tracker = make_engine(kind if kind == "geometric" else f"simulated-{kind}", prepared.scene, config)
     own, evidence, tracks = tracked(prepared, tracker, config)
     for level in LEVELS:
         for replicate in range(replicates):
@@ -158,10 +149,10 @@ def main() -> None:
     args = parser.parse_args()
     config = Config()
     found: Found = defaultdict(list)
-    study, kind = (snapped, args.cloud) if args.snapping else (together, args.tracker)
+    measured, kind = (snapped, args.cloud) if args.snapping else (together, args.tracker)
     for scene in map(scenes.load, args.scenes):
         prepared = prepare(scene, args.cloud, config)
-        for case, reached, tracks in study(prepared, kind, config, args.replicates):
+        for case, reached, tracks in measured(prepared, kind, config, args.replicates):
             found[case].append((reached, tracks))
     table = rows(found)
     body = [[tables.cell(name, v) for name, v in r.items()] for r in table]

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 from tqdm import tqdm
 
 from any3dis_ros.config import Config, EvaluationConfig, MergingConfig, SeedingConfig, TrackerConfig
@@ -24,7 +26,7 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import Proposal, Region, judge, membership, overlap, rank
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.seeding import view_scores
@@ -134,9 +136,19 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
     shared = overlap(proposals, prepared.size)
-    confidences = judge(proposals, shared, prepared.shapes, learnt, config)
+    return ranked(prepared, proposals, judge(proposals, shared, prepared.shapes, learnt, config), shared, config)
+
+
+def ranked(
+    prepared: Prepared,
+    regions: Sequence[Region],
+    confidences: NDArray[np.float64],
+    shared: sparse.csr_matrix,
+    config: MergingConfig,
+) -> SceneOverlap:
+    """Return how what ranking keeps overlaps the things; `shared` as `merging.overlap` gives it."""
     kept = rank(confidences, shared, config)
-    masks = membership([proposals[q] for q in kept], len(prepared.size)).toarray().astype(bool)
+    masks = membership([regions[q] for q in kept], len(prepared.size)).toarray().astype(bool)
     return prepared.overlap(masks, confidences[kept])
 
 
