@@ -79,9 +79,6 @@ class VisibilityConfig(Section):
 class SeedingConfig(Section):
     """Seeds, pivot views and point prompts (paper, Sec. 3.1)."""
 
-    seeds_per_round: int = param(
-        0, "farthest-point seeds a round, 0 = 512 for sam2 (authors' code, ScanNet200), 4096 for geometric", low=0
-    )
     pivot: str = param(
         "3d_aware",
         "which views prompt a seed: 3d_aware = those of the highest ψ (Eq. 2), first_seen = the earliest (Tab. 7)",
@@ -96,6 +93,9 @@ class SeedingConfig(Section):
 class GeometricConfig(Section):
     """The engine that needs no network."""
 
+    seeds_per_round: int = param(
+        4096, "farthest-point seeds a round; with few its large masks swallow small things before they are seeds", low=1
+    )
     width_px: int = param(480, "pixels; frames are reduced to about this width before tracking", low=80, high=1920)
     pivot_views: int = param(2, "pivot views tried for every seed", low=1, high=8)
     masks_per_prompt: int = param(3, "nested candidate masks kept of every prompt", low=1, high=8)
@@ -139,6 +139,7 @@ class GeometricConfig(Section):
 class Sam2Config(Section):
     """The engine that runs SAM 2 (Ravi et al. 2024)."""
 
+    seeds_per_round: int = param(512, "farthest-point seeds a round (authors' code, ScanNet200)", low=1)
     image_size: int = param(
         1024,
         "pixels; side of the square that the network sees, a multiple of 32 (512: a fifth of the work to encode a "

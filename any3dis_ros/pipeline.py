@@ -175,11 +175,10 @@ def propose(
     """
     free = np.ones(len(views.visible.size), bool) if free is None else free.copy()
     known: set[int] = set()
-    most = config.seeding.seeds_per_round or policy.seeds_per_round
     found_so_far = 0
     began = time.monotonic()
     for round_ in range(1, config.iteration.max_rounds + 1):
-        seeds = choose_seeds(free, views.seen, views.centroid, most, config.seeding)
+        seeds = choose_seeds(free, views.seen, views.centroid, policy.seeds_per_round, config.seeding)
         if not len(seeds):
             return
         if time.monotonic() - began > config.iteration.max_seconds:
@@ -201,7 +200,7 @@ def propose(
             yield track, counts, proposal
         progress(stage, len(found), len(found), found_so_far)
         session.drop([c.prompted.object_id for c in found])
-    if len(choose_seeds(free, views.seen, views.centroid, most, config.seeding)):
+    if len(choose_seeds(free, views.seen, views.centroid, policy.seeds_per_round, config.seeding)):
         log.warning("stopped with superpoints still free (iteration.max_rounds, iteration.max_seconds)")
 
 

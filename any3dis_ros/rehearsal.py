@@ -23,7 +23,7 @@ _NEAR, _FAR = 0.3, 0.4  # shares of the depth range: a board before a wall
 
 
 def rehearse(tracker: MaskTracker, config: Config, progress: Progress = silent) -> None:
-    """Fuse and segment a board before a wall, with every stage as configured but one round of few seeds.
+    """Fuse and segment a board before a wall, with every stage as configured but one round of seeds.
 
     Args:
         tracker: the engine, which is warmed up as well.
@@ -31,8 +31,7 @@ def rehearse(tracker: MaskTracker, config: Config, progress: Progress = silent) 
         progress: may raise Cancelled.
     """
     tracker.warm_up()
-    few = dataclasses.replace(config.seeding, seeds_per_round=4)
-    short = dataclasses.replace(config, seeding=few, iteration=dataclasses.replace(config.iteration, max_rounds=1))
+    short = dataclasses.replace(config, iteration=dataclasses.replace(config.iteration, max_rounds=1))
     frames = [_keyframe(t, config) for t in range(2)]
     try:
         segment(Scene(frames, fuse(frames, config.map)), tracker, short, progress)

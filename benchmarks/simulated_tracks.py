@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from any3dis_ros.config import Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
@@ -94,7 +95,7 @@ class _Object:
 class SimulatedTracker:
     """An engine whose masks come from a scene's instance images."""
 
-    policy = PromptPolicy(pivot_views=1, masks_per_prompt=1, min_score=0.6)
+    policy = PromptPolicy(pivot_views=1, masks_per_prompt=1, min_score=0.6, seeds_per_round=Sam2Config.seeds_per_round)
 
     def __init__(
         self, scene: BenchmarkScene, level: str = "perfect", replicate: int = 0, view_sensitivity: float = 0.0

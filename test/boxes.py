@@ -58,7 +58,7 @@ class PerfectTracker:
 
     def __init__(self, hits: list[NDArray], policy: PromptPolicy | None = None) -> None:
         self.hits = hits
-        self.policy = policy or PromptPolicy(1, 1, 0.6)
+        self.policy = policy or PromptPolicy(1, 1, 0.6, seeds_per_round=512)
         self.closed = 0
         self._ids: dict[tuple[int, int], int] = {}
 

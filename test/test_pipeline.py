@@ -17,6 +17,7 @@ from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.tracking.base import PromptPolicy
 
 CONFIG = Config(map=MapConfig(voxel_size_m=0.03))
+ONE_SEED = PromptPolicy(pivot_views=1, masks_per_prompt=1, min_score=0.6, seeds_per_round=1)
 
 
 @pytest.fixture(scope="module")
@@ -117,27 +118,23 @@ def test_progress_never_goes_back(scene, two_boxes):
 
 
 def test_sampling_rounds_are_bounded_and_say_so(scene, two_boxes, caplog):
-    seeding = replace(CONFIG.seeding, seeds_per_round=1)
-    config = replace(CONFIG, seeding=seeding, iteration=IterationConfig(max_rounds=1))
+    config = replace(CONFIG, iteration=IterationConfig(max_rounds=1))
     with caplog.at_level(logging.WARNING):
-        result = segment(scene, PerfectTracker(two_boxes[1]), config)
+        result = segment(scene, PerfectTracker(two_boxes[1], ONE_SEED), config)
     assert len(result.scores) == 1
     assert "superpoints still free" in caplog.text
 
 
-def test_the_engine_says_how_many_seeds_a_round_unless_told(scene, two_boxes):
-    engine = PerfectTracker(two_boxes[1], PromptPolicy(1, 1, 0.6, seeds_per_round=1))
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_engine_says_how_many_seeds_a_round(scene, two_boxes, seeds):
+    engine = PerfectTracker(two_boxes[1], replace(ONE_SEED, seeds_per_round=seeds))
     once = replace(CONFIG, iteration=IterationConfig(max_rounds=1))
-    assert segment(scene, engine, once).statistics["tracks"] == 1
-    told = replace(once, seeding=replace(CONFIG.seeding, seeds_per_round=2))
-    assert segment(scene, engine, told).statistics["tracks"] == 2
+    assert segment(scene, engine, once).statistics["tracks"] == seeds
 
 
 def test_iteration_finds_what_the_first_seed_did_not(scene, two_boxes):
-    config = replace(
-        CONFIG, seeding=replace(CONFIG.seeding, seeds_per_round=1), iteration=IterationConfig(max_rounds=999)
-    )
-    assert len(segment(scene, PerfectTracker(two_boxes[1]), config).instances) == 3
+    config = replace(CONFIG, iteration=IterationConfig(max_rounds=999))
+    assert len(segment(scene, PerfectTracker(two_boxes[1], ONE_SEED), config).instances) == 3
 
 
 def test_constant_confidence(scene, two_boxes):

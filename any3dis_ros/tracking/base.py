@@ -197,7 +197,7 @@ class PromptPolicy:
     pivot_views: int
     masks_per_prompt: int
     min_score: float
-    seeds_per_round: int = 512
+    seeds_per_round: int
     learnt_objectness: bool = False
 
 

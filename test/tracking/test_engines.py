@@ -4,16 +4,16 @@ import pytest
 
 from any3dis_ros.config import GeometricConfig, TrackerConfig
 from any3dis_ros.errors import InputError
+from any3dis_ros.tracking.base import PromptPolicy
 from any3dis_ros.tracking.engines import make_tracker
 
 
 @pytest.mark.parametrize("engine", ["auto", "geometric"])
 def test_without_a_checkpoint_the_geometric_engine_serves(engine):
-    settings = GeometricConfig(pivot_views=2, masks_per_prompt=4, min_score=0.25)
+    settings = GeometricConfig(seeds_per_round=70, pivot_views=2, masks_per_prompt=4, min_score=0.25)
     tracker = make_tracker(TrackerConfig(engine=engine, geometric=settings))
     assert tracker.name == "geometric"
-    assert (tracker.policy.pivot_views, tracker.policy.masks_per_prompt, tracker.policy.min_score) == (2, 4, 0.25)
-    assert tracker.policy.learnt_objectness
+    assert tracker.policy == PromptPolicy(2, 4, 0.25, seeds_per_round=70, learnt_objectness=True)
 
 
 def test_the_geometric_engine_may_be_asked_for_beside_a_checkpoint():

@@ -29,7 +29,6 @@ from any3dis_ros.tracking.geometric.following import ABSTAINED, FOUND, follow
 from any3dis_ros.tracking.geometric.prompting import candidates
 from any3dis_ros.tracking.geometric.views import REFERENCE_AREA, prepare_views, stacked
 
-_SEEDS_PER_ROUND = 4096  # its larger masks swallow small things: what is no seed in the first round hardly becomes one
 IN_FLIGHT = 4  # tracks begun ahead of the one being handed out, per worker
 
 
@@ -41,7 +40,11 @@ class GeometricTracker:
     def __init__(self, config: GeometricConfig) -> None:
         self._config = config
         self.policy = PromptPolicy(
-            config.pivot_views, config.masks_per_prompt, config.min_score, _SEEDS_PER_ROUND, learnt_objectness=True
+            config.pivot_views,
+            config.masks_per_prompt,
+            config.min_score,
+            config.seeds_per_round,
+            learnt_objectness=True,
         )
 
     def warm_up(self) -> None:

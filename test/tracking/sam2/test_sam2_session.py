@@ -11,7 +11,7 @@ from sam2_scene import CONFIG, moving_disc
 from scene_folder import write_scene_folder
 
 from any3dis_ros.cli import main
-from any3dis_ros.config import Config, MapConfig, SeedingConfig, TrackerConfig
+from any3dis_ros.config import Config, MapConfig, TrackerConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.pipeline import segment
 from any3dis_ros.scene.mapping import Scene, fuse
@@ -19,7 +19,7 @@ from any3dis_ros.tracking.base import PointPrompt, TrackRequest
 from any3dis_ros.tracking.engines import make_tracker
 from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 
-SMALL = Config(map=MapConfig(voxel_size_m=0.05), seeding=SeedingConfig(seeds_per_round=6))
+SMALL = Config(map=MapConfig(voxel_size_m=0.05))
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +138,11 @@ def test_compiled_gives_the_same_masks(checkpoint, tracker, frames):
 
 
 class Watched:
-    """A tracker whose sessions note which keyframes are asked for."""
+    """A tracker of few seeds whose sessions note which keyframes are asked for."""
 
     def __init__(self, tracker) -> None:
-        self.name, self.policy, self._tracker = tracker.name, tracker.policy, tracker
+        self.name, self._tracker = tracker.name, tracker
+        self.policy = replace(tracker.policy, seeds_per_round=6)
         self.used: set[int] = set()
 
     def open(self, frames, progress):
@@ -177,7 +178,7 @@ def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
     folder = write_scene_folder(tmp_path / "scene", two_boxes[0][:3])
     settings = {
         "map.voxel_size_m": 0.05,
-        "seeding.seeds_per_round": 3,
+        "tracker.sam2.seeds_per_round": 3,
         "iteration.max_rounds": 1,
         "tracker.checkpoint": checkpoint,
         "tracker.sam2.image_size": 256,
@@ -193,6 +194,9 @@ def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
 
 
 def test_the_configuration_chooses_it(checkpoint):
-    tracker = make_tracker(TrackerConfig(checkpoint=str(checkpoint), sam2=replace(CONFIG, min_score=0.4)))
+    tracker = make_tracker(
+        TrackerConfig(checkpoint=str(checkpoint), sam2=replace(CONFIG, min_score=0.4, seeds_per_round=9))
+    )
     assert (tracker.name, tracker.policy.min_score, tracker.policy.pivot_views) == ("sam2", 0.4, 1)
+    assert tracker.policy.seeds_per_round == 9
     assert not tracker.policy.learnt_objectness
