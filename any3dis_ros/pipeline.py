@@ -92,7 +92,7 @@ def segment(
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
         kept = rank(confidences, shared, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
-        label = exclusive_labels(ranked, scores, size, config.merging)
+        label = exclusive_labels(ranked, scores, shared[kept][:, kept], size, config.merging)
         progress("merging", 1, 1, len(ranked))
     return Instances(
         points=cloud.points,

@@ -128,20 +128,32 @@ def membership(proposals: Sequence[Region], L: int) -> sparse.csr_matrix:
 
 
 def exclusive_labels(
-    proposals: Sequence[Region], confidences: NDArray[np.float64], size: NDArray[np.int64], config: MergingConfig
+    proposals: Sequence[Region],
+    confidences: NDArray[np.float64],
+    shared: sparse.csr_matrix,
+    size: NDArray[np.int64],
+    config: MergingConfig,
 ) -> NDArray[np.int32]:
-    """Give each superpoint to the proposal that holds it best: highest confidence × coverage.
+    """Give each superpoint to the proposal with the best claim to it: confidence × coverage.
 
-    A proposal that is left with fewer than `min_points` points is no object of its own: what it owns goes to the next.
+    What lies in a larger proposal by more than `containment` is a thing on it or in it, and takes over its claims: the
+    cup's points are the cup's, however sure the table is. A proposal that is left with fewer than `min_points` points
+    is no object of its own: what it owns goes to the next.
+
+    Args:
+        proposals: Q.
+        confidences: Q.
+        shared: Q×Q sparse, points that each pair shares (`overlap`).
+        size: L, points of each superpoint.
+        config: thresholds.
 
     Returns:
         L int32, q + 1 of the owner in `proposals`, 0 = none.
     """
-    strengths = [c * p.coverage for p, c in zip(proposals, confidences, strict=True)]
-    strength = np.concatenate([np.zeros(0), *strengths])
+    claim = np.concatenate([np.zeros(0), *_claims(proposals, confidences, shared, config)])
     member = membership(proposals, len(size)).tocoo()
-    order = np.lexsort((member.row, -strength, member.col))
-    order = order[strength[order] > 0]
+    order = np.lexsort((member.row, shared.diagonal()[member.row], -claim, member.col))
+    order = order[claim[order] > 0]
     holder, of = member.row[order], member.col[order]
     at = np.searchsorted(of, np.arange(len(size)))  # each superpoint's strongest holder, then its next
     end = np.searchsorted(of, np.arange(len(size)), side="right")
@@ -159,3 +171,19 @@ def exclusive_labels(
             if label[m]:
                 points[label[m] - 1] += size[m]
     return label
+
+
+def _claims(
+    proposals: Sequence[Region], confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig
+) -> list[NDArray[np.float64]]:
+    """Return each proposal's claims to its superpoints: its own, or the best of those that it lies in."""
+    points = shared.diagonal()
+    claims = [c * p.coverage.astype(np.float64) for p, c in zip(proposals, confidences, strict=True)]
+    for q in np.argsort(-points, kind="stable"):  # wholes before their parts, which inherit what they inherited
+        row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
+        common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
+        own = proposals[q].superpoints
+        for whole in row[(common > config.containment * points[q]) & (points[row] > points[q])]:
+            _, mine, its = np.intersect1d(own, proposals[whole].superpoints, True, return_indices=True)
+            claims[q][mine] = np.maximum(claims[q][mine], claims[whole][its])
+    return claims

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -35,19 +36,33 @@ def suppress(shared: NDArray[np.int64], confidence: NDArray[np.float64], config:
     return kept
 
 
-def exclusive(strength: NDArray[np.float64], config: MergingConfig) -> NDArray[np.int64]:
-    """Return q + 1 of the strongest proposal at each point, N, 0 = none; `strength` is Q×N, 0 outside a proposal.
+def exclusive(held: NDArray[np.bool_], strength: NDArray[np.float64], config: MergingConfig) -> NDArray[np.int64]:
+    """Return q + 1 of the proposal with the best claim to each point, N, 0 = none; the smallest one of equal claims.
 
-    While a proposal is left with too few points, the one with fewest (the last of equals) gives up all of its own.
+    A proposal that lies in a larger one claims what they share as strongly as that. While one is left with too few
+    points, the one with fewest (the last of equals) gives up all of its own.
+
+    Args:
+        held: Q×N, points of each proposal.
+        strength: Q×N, how strongly it claims them by itself, 0 outside it.
+        config: thresholds.
     """
-    strength = strength.copy()
-    competing = set(range(len(strength)))
+    points = held.sum(1)
+    claim = strength.copy()
+    order = sorted(range(len(held)), key=lambda q: points[q])
+    for p, q in itertools.product(reversed(order), order):
+        both = held[q] & held[p]
+        if points[p] > points[q] and both.sum() > config.containment * points[q]:
+            claim[q, both] = np.maximum(claim[q, both], claim[p, both])
+    competing = set(order)
     while True:
-        best = strength.argmax(0) if len(strength) else np.zeros(strength.shape[1], np.int64)
-        label = np.where(strength.max(0, initial=0) > 0, best + 1, 0)
+        label = np.zeros(held.shape[1], np.int64)
+        for n in range(held.shape[1]):
+            best = max(order, key=lambda q: claim[q, n])
+            label[n] = best + 1 if claim[best, n] > 0 else 0
         small = [q for q in competing if np.count_nonzero(label == q + 1) < config.min_points]
         if not small:
             return label
         weakest = min(small, key=lambda q: (np.count_nonzero(label == q + 1), -q))
         competing.remove(weakest)
-        strength[weakest] = 0
+        claim[weakest] = 0

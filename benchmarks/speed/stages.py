@@ -109,7 +109,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
         shared = overlap(several, size)
         confidence = judge(several, shared, shapes, True, config.merging)
         kept = rank(confidence, shared, config.merging)
-        exclusive_labels([several[q] for q in kept], confidence[kept], size, config.merging)
+        exclusive_labels([several[q] for q in kept], confidence[kept], shared[kept][:, kept], size, config.merging)
 
     m.time("merging", merge)
     m.sizes = {

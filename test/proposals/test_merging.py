@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,28 +74,50 @@ def test_overlap_counts_shared_points(drawn):
 @given(ranked())
 def test_each_superpoint_goes_to_its_strongest_holder(drawn):
     ps, confidence = drawn
-    label = exclusive_labels(ps, confidence, SIZE, ANY_SIZE)
+    label = exclusive_labels(ps, confidence, overlap(ps, SIZE), SIZE, replace(ANY_SIZE, containment=1.0))
     assert label.shape == (L,)
     for m in range(L):
         holders = [q for q, p in enumerate(ps) if m in p.superpoints]
         if not holders:
             assert label[m] == 0
         else:
-            assert label[m] == 1 + max(holders, key=lambda q: (confidence[q], -q))
+            assert confidence[label[m] - 1] == max(confidence[q] for q in holders)
+
+
+@given(ranked())
+def test_what_lies_in_a_larger_one_never_loses_to_it(drawn):
+    ps, confidence = drawn
+    shared = overlap(ps, SIZE)
+    label = exclusive_labels(ps, confidence, shared, SIZE, ANY_SIZE)
+    held = [set(p.superpoints.tolist()) for p in ps]
+    for m, owner in enumerate(label - 1):
+        for q in range(len(ps)):
+            inside = shared[q, owner] > ANY_SIZE.containment * shared[q, q] and shared[owner, owner] > shared[q, q]
+            assert owner < 0 or m not in held[q] or not inside
+
+
+def test_a_cup_owns_its_points_on_the_table_and_what_the_table_would_win():
+    table, cup, book = proposal([0, 1, 2, 3]), proposal([3, 4]), proposal([3, 5, 6, 7], coverage=0.7)
+    several, scores = [table, cup, book], np.array([0.9, 0.2, 0.8])
+    config = replace(ANY_SIZE, containment=0.4)  # 80 of the cup's 170 points lie on the table
+    label = exclusive_labels(several, scores, overlap(several, SIZE), SIZE, config)
+    assert label.tolist() == [1, 1, 1, 2, 2, 3, 3, 3]
 
 
 def test_coverage_decides_between_equals():
     a, b = proposal([0, 1], coverage=0.6), proposal([1, 2], coverage=0.9)
-    assert exclusive_labels([a, b], np.array([0.8, 0.7]), SIZE, ANY_SIZE).tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
+    label = exclusive_labels([a, b], np.array([0.8, 0.7]), overlap([a, b], SIZE), SIZE, ANY_SIZE)
+    assert label.tolist() == [1, 2, 2, 0, 0, 0, 0, 0]
 
 
 def test_scraps_go_to_the_next_owner():
     """The middle one keeps superpoint 0 alone (50 points), too little: the last, which holds it as well, gets it."""
     several = [proposal([1, 2]), proposal([0, 1]), proposal([0, 7])]
     scores = np.array([0.9, 0.8, 0.5])
-    label = exclusive_labels(several, scores, SIZE, MergingConfig(min_points=60))
+    shared = overlap(several, SIZE)
+    label = exclusive_labels(several, scores, shared, SIZE, MergingConfig(min_points=60))
     assert label.tolist() == [3, 1, 1, 0, 0, 0, 0, 3]
-    everything_small = exclusive_labels(several, scores, SIZE, MergingConfig(min_points=1000))
+    everything_small = exclusive_labels(several, scores, shared, SIZE, MergingConfig(min_points=1000))
     assert not everything_small.any()
 
 
@@ -141,4 +165,4 @@ def test_no_proposals_at_all():
     none = overlap([], SIZE)
     assert rank(np.zeros(0), none, MergingConfig()) == []
     assert len(judge([], none, chain_of_superpoints(), True, MergingConfig())) == 0
-    assert exclusive_labels([], np.zeros(0), SIZE, ANY_SIZE).tolist() == [0] * L
+    assert exclusive_labels([], np.zeros(0), none, SIZE, ANY_SIZE).tolist() == [0] * L

@@ -141,8 +141,9 @@ def test_merging_equals_point_masks(seed, smallest, count):
     strength = np.zeros((count, 20))
     for q, p in enumerate(several):
         strength[q, p.superpoints] = confidence[q] * p.coverage
-    expected = merging.exclusive(strength[:, superpoint], config)
-    np.testing.assert_array_equal(exclusive_labels(several, confidence, size, config)[superpoint], expected)
+    held = np.array([np.isin(superpoint, p.superpoints) for p in several])
+    expected = merging.exclusive(held, strength[:, superpoint], config)
+    np.testing.assert_array_equal(exclusive_labels(several, confidence, found, size, config)[superpoint], expected)
 
 
 def test_following_many_equals_following_each_alone(two_boxes):
