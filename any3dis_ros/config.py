@@ -154,6 +154,9 @@ class Sam2Config(Section):
     min_score: float = param(
         0.6, "prompts whose mask SAM 2 trusts less are dropped (authors' code: 0.6)", low=0.0, high=1.0
     )
+    same_mask_iou: float = param(
+        0.9, "IoU; prompts of a keyframe whose masks overlap by as much are one object", low=0.5, high=1.0
+    )
     features_device_mb: float = param(
         4000.0, "megabytes of keyframe features on the device (8.4 a keyframe at 1024 pixels in bf16)", low=0.0
     )
@@ -211,6 +214,9 @@ class MergingConfig(Section):
         choices=("own", "evidence", "constant"),
     )
     min_points: int = param(30, "points; smaller proposals are dropped", low=1)
+    min_share: float = param(
+        0.12, "of the scene's best confidence; proposals that reach less are dropped, 0 = keep all", low=0.0, high=1.0
+    )
 
 
 @dataclass(frozen=True)

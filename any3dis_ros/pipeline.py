@@ -64,7 +64,7 @@ def segment(
     with clock("superpoints"):
         progress("superpoints", 0, 3)
         viewpoints = np.stack([f.T_map_camera[:3, 3] for f in scene.frames])
-        surface = build_surface(cloud, config.superpoints, viewpoints)
+        surface = build_surface(cloud, config.superpoints, viewpoints, progress.inner)
         progress("superpoints", 1, 3)
         given = scene.superpoint
         superpoint = compute_superpoints(surface, config.superpoints) if given is None else given

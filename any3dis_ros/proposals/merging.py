@@ -87,9 +87,9 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
     """Return the proposals to keep, best first.
 
     Going down from the most confident, one is dropped if it overlaps a kept one by more than `duplicate_iou`, lies in
-    one by more than `containment`, or has fewer than `min_points` points. A whole is never dropped for a better part,
-    nor a cup for the table under it: of what lies in one more than `part_ratio` times larger, only scraps are dropped,
-    with less than `scrap_share` of its confidence.
+    one by more than `containment`, has fewer than `min_points` points or less than `min_share` of the best confidence.
+    A whole is never dropped for a better part, nor a cup for the table under it: of what lies in one more than
+    `part_ratio` times larger, only scraps are dropped, with less than `scrap_share` of its confidence.
 
     Args:
         confidences: Q.
@@ -98,7 +98,7 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
     """
     points = shared.diagonal()
     kept: list[int] = []
-    alive = points >= config.min_points
+    alive = (points >= config.min_points) & (confidences >= config.min_share * confidences.max(initial=0))
     for q in np.argsort(-confidences, kind="stable"):
         if not alive[q]:
             continue

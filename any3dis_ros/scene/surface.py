@@ -11,7 +11,10 @@ from scipy.spatial import cKDTree
 
 from any3dis_ros.config import SuperpointConfig
 from any3dis_ros.errors import InputError
+from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.mapping import MapCloud
+
+_BLOCK = 100_000  # points asked for at once: a third of a second at most
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,29 @@ class Surface:
     spacing: float
 
 
-def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray[np.float64] | None = None) -> Surface:
+def build_surface(
+    cloud: MapCloud,
+    config: SuperpointConfig,
+    viewpoints: NDArray[np.float64] | None = None,
+    progress: Progress = silent,
+) -> Surface:
     """Find normals and neighbours of the map's points; its own normals and mesh edges are used where it has them.
 
     Args:
         cloud: the map.
         config: numbers of neighbours, longest edge.
         viewpoints: V×3 metres, map frame, camera centres; fitted normals are turned to the nearest.
+        progress: told between blocks of points.
 
     Raises:
         InputError: fewer than 4 points, or heaps of copies.
+        Cancelled: raised by `progress`.
     """
     n = len(cloud)
     if n < 4:
         raise InputError(f"the map has {n} points; expected at least 4")
     k = min(max(config.normal_neighbours, config.edge_neighbours + 1), n)
-    distance, neighbour = cKDTree(cloud.points).query(cloud.points, k=k, workers=-1)
+    distance, neighbour = nearest_points(cloud.points, k, progress)
     spacing = float(np.median(distance[:, 1])) or float(np.median(distance[:, -1]))  # where points are doubled
     if spacing == 0:
         raise InputError(f"most of the map's {n} points stand {k} times or more; remove the copies")
@@ -60,6 +70,19 @@ def build_surface(cloud: MapCloud, config: SuperpointConfig, viewpoints: NDArray
         near = slice(1, config.edge_neighbours + 1)
         edges = _neighbour_edges(neighbour[:, near], distance[:, near], config.max_edge_voxels * spacing)
     return Surface(cloud.points, cloud.colors, normals.astype(np.float32), edges, spacing)
+
+
+def nearest_points(
+    points: NDArray[np.float32], k: int, progress: Progress = silent
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return distances (metres) and indices of each point's `k` nearest points, itself included; N×k each."""
+    tree = cKDTree(points)
+    found = []
+    for first in range(0, len(points), _BLOCK):
+        progress("neighbours", first, len(points))
+        found.append(tree.query(points[first : first + _BLOCK], k=k, workers=-1))
+    progress("neighbours", len(points), len(points))
+    return np.concatenate([d for d, _ in found]), np.concatenate([i for _, i in found])
 
 
 def estimate_normals(

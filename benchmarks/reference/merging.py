@@ -31,7 +31,8 @@ def suppress(shared: NDArray[np.int64], confidence: NDArray[np.float64], config:
             inside = shared[q, k] > config.containment * points[q]
             beside = points[k] > config.part_ratio * points[q] and confidence[q] >= config.scrap_share * confidence[k]
             clash |= bool(duplicate or (inside and not beside))
-        if points[q] >= config.min_points and not clash:
+        sure = confidence[q] >= config.min_share * max(confidence)
+        if points[q] >= config.min_points and sure and not clash:
             kept.append(q)
     return kept
 

@@ -70,7 +70,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
 
     superpoint: NDArray[np.int32] = m.time("superpoints", segment)  # type: ignore[assignment]
     surface = build_surface(cloud, config.superpoints, viewpoints)
-    shapes: SuperpointShapes = m.time("borders", lambda: describe(surface, superpoint, frames))  # type: ignore[assignment]
+    shapes: SuperpointShapes = m.time("shapes", lambda: describe(surface, superpoint, frames))  # type: ignore[assignment]
     m.time("visibility", lambda: compute_visibility(cloud.points, superpoint, frames, config.visibility).seen())
     views = see(Scene(frames, cloud), superpoint, config)
     seen, size = views.seen, views.visible.size
@@ -159,11 +159,9 @@ def refer(
     m.refer(
         "seeds, views",
         lambda: (
-            pivots.view_scores(seen[: FRAMES * 3], size, centroid, config.seeding.scale_neighbours),
-            [pivots.farthest_points(centroid[lasting], tracks, 0) for _ in range(1)],
+            pivots.view_scores(seen, size, centroid, config.seeding.scale_neighbours),
+            pivots.farthest_points(centroid[lasting], tracks, 0),
         ),
-        min(FRAMES * 3 / T, 1),
-        f"{min(FRAMES * 3, T)} frames",
     )
     points_of = projection.members(superpoint)
     some = range(0, T, max(T // FRAMES, 1))[:FRAMES]

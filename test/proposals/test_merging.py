@@ -38,9 +38,15 @@ def points(p: Proposal) -> set[tuple[int, int]]:
 
 @settings(max_examples=100)
 @given(
-    ranked(), st.floats(0.1, 1.0), st.floats(0.1, 1.0), st.floats(1.0, 6.0), st.floats(0.0, 1.0), st.integers(1, 300)
+    ranked(),
+    st.floats(0.1, 1.0),
+    st.floats(0.1, 1.0),
+    st.floats(1.0, 6.0),
+    st.floats(0.0, 1.0),
+    st.integers(1, 300),
+    st.floats(0.0, 1.0),
 )
-def test_rank_against_sets_of_points(drawn, duplicate, containment, ratio, scrap, smallest):
+def test_rank_against_sets_of_points(drawn, duplicate, containment, ratio, scrap, smallest, share):
     ps, confidence = drawn
     kept: list[int] = []
     for q in sorted(range(len(ps)), key=lambda q: (-confidence[q], q)):
@@ -51,10 +57,15 @@ def test_rank_against_sets_of_points(drawn, duplicate, containment, ratio, scrap
             clash |= len(a & b) > duplicate * len(a | b)
             inside = len(a & b) > containment * len(a)
             clash |= inside and (len(b) <= ratio * len(a) or confidence[q] < scrap * confidence[k])
-        if len(a) >= smallest and not clash:
+        if len(a) >= smallest and not clash and confidence[q] >= share * max(confidence):
             kept.append(q)
     config = MergingConfig(
-        duplicate_iou=duplicate, containment=containment, part_ratio=ratio, scrap_share=scrap, min_points=smallest
+        duplicate_iou=duplicate,
+        containment=containment,
+        part_ratio=ratio,
+        scrap_share=scrap,
+        min_points=smallest,
+        min_share=share,
     )
     assert rank(confidence, overlap(ps, SIZE), config) == kept
 
@@ -132,8 +143,16 @@ def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
 
 def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
     shared = overlap([proposal([0, 1, 2, 3, 4]), proposal([0])], SIZE)  # 350 points, 50 of them the small one's
-    assert rank(np.array([0.9, 0.3]), shared, MergingConfig()) == [0, 1]
-    assert rank(np.array([0.9, 0.08]), shared, MergingConfig()) == [0]
+    anyone = MergingConfig(min_share=0.0)
+    assert rank(np.array([0.9, 0.3]), shared, anyone) == [0, 1]
+    assert rank(np.array([0.9, 0.08]), shared, anyone) == [0]
+
+
+def test_what_is_far_less_certain_than_the_best_is_dropped():
+    shared = overlap([proposal([0]), proposal([3])], SIZE)
+    assert rank(np.array([0.9, 0.2]), shared, MergingConfig(min_share=0.2)) == [0, 1]
+    assert rank(np.array([0.9, 0.1]), shared, MergingConfig(min_share=0.2)) == [0]
+    assert rank(np.array([0.09, 0.02]), shared, MergingConfig(min_share=0.2)) == [0, 1]
 
 
 def chain_of_superpoints() -> SuperpointShapes:

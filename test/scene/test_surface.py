@@ -8,10 +8,11 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from any3dis_ros.config import SuperpointConfig
-from any3dis_ros.errors import InputError
+from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.scene import surface as surface_module
 from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.mapping import MapCloud
-from any3dis_ros.scene.surface import Surface, _flattest_direction, build_surface
+from any3dis_ros.scene.surface import Surface, _flattest_direction, build_surface, nearest_points
 
 
 def entries(m: np.ndarray) -> tuple[float, ...]:
@@ -31,6 +32,23 @@ def test_flattest_direction_against_lapack(values, angles, scale):
     assert np.linalg.norm(v) == pytest.approx(1)
     smallest = np.linalg.eigvalsh(m)[0]
     assert v @ m @ v <= smallest + 1e-6 * max(scale * max(values), 1e-30)
+
+
+def test_neighbours_are_found_block_by_block_and_the_search_can_be_stopped(monkeypatch):
+    points = np.random.default_rng(0).random((50, 3)).astype(np.float32)
+    distance, neighbour = cKDTree(points).query(points, k=4)
+    monkeypatch.setattr(surface_module, "_BLOCK", 17)
+    told = []
+    found = nearest_points(points, 4, lambda stage, done, total, instances=0: told.append((stage, done, total)))
+    np.testing.assert_array_equal(found[0], distance)
+    np.testing.assert_array_equal(found[1], neighbour)
+    assert told == [("neighbours", done, 50) for done in (0, 17, 34, 50)]
+
+    def stop(stage: str, done: int, total: int, instances: int = 0) -> None:
+        raise Cancelled(stage)
+
+    with pytest.raises(Cancelled, match="neighbours"):
+        build_surface(MapCloud(points, np.zeros((50, 3), np.uint8)), SuperpointConfig(), None, stop)
 
 
 def test_a_surface_joins_each_pair_of_neighbours_once():

@@ -16,6 +16,7 @@ from any3dis_ros.progress import Clock, Progress, silent
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.tracking.base import Mask, PointPrompt, PromptedObject, Track, TrackRequest
 from any3dis_ros.tracking.sam2.features import FeatureStore
+from any3dis_ros.tracking.sam2.known_masks import KnownMasks
 from any3dis_ros.tracking.sam2.masks import kept_masks
 from any3dis_ros.tracking.sam2.memory import Impression, ObjectMemory, Recall
 from any3dis_ros.tracking.sam2.network import Features, Network
@@ -72,6 +73,8 @@ class Sam2Session:
         self._clock = Clock()
         self._objects: dict[int, tuple[int, Impression]] = {}
         self._handles = count()
+        self._min_score = config.min_score
+        self._known = KnownMasks(config.same_mask_iou)
         self._prompted = self._followed = self._batches = 0
         near, far = config.features_device_mb, config.features_host_mb
         if network.device.type == "cpu":  # one memory: nothing is gained by a first tier
@@ -85,6 +88,8 @@ class Sam2Session:
 
         The score is SAM 2's predicted IoU. The mask is what tracking starts from, remembered as the official predictor
         remembers a prompted one. (Several points leave SAM 2 no ambiguity: it makes one mask of them, not three.)
+        Prompts that give the same mask of a keyframe (`same_mask_iou`) share the object of the first whose score
+        reaches `min_score`, dropped or not.
 
         Raises:
             InputError: a prompt without points, or of a keyframe that is not there.
@@ -131,6 +136,7 @@ class Sam2Session:
     def close(self) -> None:
         """Forget everything."""
         self._objects.clear()
+        self._known.clear()
         self._features.clear()
 
     def statistics(self) -> dict[str, object]:
@@ -168,9 +174,13 @@ class Sam2Session:
             if mask is None:
                 out.append([])
                 continue
-            handle = next(self._handles)
-            self._objects[handle] = (prompt.frame, impression)
-            out.append([PromptedObject(handle, prompt.frame, float(np.clip(iou, 0, 1)), mask)])
+            handle, score = self._known.find(prompt.frame, mask.logits) or (None, float(np.clip(iou, 0, 1)))
+            if handle is None:
+                handle = next(self._handles)
+                self._objects[handle] = (prompt.frame, impression)
+                if score >= self._min_score:
+                    self._known.add(prompt.frame, mask.logits, handle, score)
+            out.append([PromptedObject(handle, prompt.frame, score, mask)])
         self._batches += 1
         return out
 

@@ -37,7 +37,7 @@ def test_prompts_are_answered_in_their_order_whatever_their_frames_and_points(tr
     together = session.prompt(prompts, 1)
     assert [answers[0].frame for answers in together] == [3, 0, 1, 0]
     for one, answers in zip(prompts, together, strict=True):
-        alone = session.prompt([one], 1)[0][0]
+        alone = tracker.open(frames).prompt([one], 1)[0][0]
         assert alone.score == pytest.approx(answers[0].score, abs=1e-5)
         assert (alone.mask.logits - answers[0].mask.logits).abs().max() < 1e-4
         assert 0 <= alone.score <= 1
@@ -71,6 +71,22 @@ def test_unknown_and_dropped_objects_are_told(tracker, frames):
     for odd in (handle, 999):
         with pytest.raises(InputError, match=f"object {odd} is unknown"):
             list(session.track([TrackRequest(odd, [1])]))
+
+
+def test_prompts_that_give_the_same_mask_share_an_object(tracker, frames):
+    session = tracker.open(frames)
+    first, again, elsewhere = (session.prompt([prompt(30, 40, t)], 1)[0][0] for t in (0, 0, 1))
+    assert (again.object_id, again.score) == (first.object_id, first.score)
+    assert elsewhere.object_id != first.object_id
+    session.drop([first.object_id])
+    assert session.prompt([prompt(30, 40)], 1)[0][0].object_id == first.object_id
+
+
+def test_an_object_that_scores_too_little_is_not_shared(checkpoint, frames):
+    session = Sam2Tracker(checkpoint, replace(CONFIG, min_score=1.0)).open(frames)
+    first, again = (session.prompt([prompt(30, 40)], 1)[0][0] for _ in range(2))
+    assert first.score == again.score < 1
+    assert again.object_id != first.object_id
 
 
 def test_no_frames_to_visit_is_an_empty_track(tracker, frames):
