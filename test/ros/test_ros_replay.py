@@ -155,10 +155,12 @@ def test_a_bag_that_is_not_there(capfd):
 
 @pytest.mark.parametrize(("number", "stage"), [(signal.SIGINT, "play"), (signal.SIGTERM, "features")])
 def test_a_signal_ends_the_node_as_well(wire, program, names, short, number, stage):
-    more = ("--set", "preload=false", "--node", "/alone/any3dis", "--rate", "4")
+    more = ("--set", "preload=false", "--node", "/alone/any3dis", "--rate", "0.25")  # long enough to be seen
     one = program("replay.program", short, "--start-node", *QUICK, *more)
-    until_said(one.stderr, stage)
+    until_said(one.stderr, "play")
     wire.until(lambda: "/alone/any3dis" in names(), "the node to be seen")
+    if stage != "play":
+        until_said(one.stderr, stage)
     one.send_signal(number)
     _, errors = replayed(one)
     assert one.returncode == 128 + number
