@@ -136,7 +136,7 @@ def _whole_of(
         wholes = row[alive[row] & duplicate & inside & sure]
         if config.whole_share == 1 or not len(wholes):
             return q, row, common, duplicate
-        q = int(wholes[confidences[wholes].argmax()])
+        q = int(min(wholes, key=lambda whole: (-confidences[whole], whole)))
 
 
 def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_matrix:
