@@ -210,9 +210,6 @@ class MergingConfig(Section):
     part_ratio: float = param(
         4.0, "times its part's points; a larger whole leaves it alone (fitting scenes, AP25: 2 +0.2, 8 -0.6)", low=1.0
     )
-    whole_share: float = param(
-        0.86, "of a part's confidence; a whole that reaches it is taken before the part, 1 = never", low=0.0, high=1.0
-    )
     scrap_share: float = param(
         0.1, "of the whole's confidence; a part that reaches less goes, however large the whole", low=0.0, high=1.0
     )

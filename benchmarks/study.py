@@ -70,7 +70,7 @@ class Setting:
 
 def paper_merging(default: MergingConfig) -> MergingConfig:
     """Return the paper's: every proposal is kept."""
-    return dataclasses.replace(default, duplicate_iou=1.0, containment=1.0, whole_share=1.0, min_share=0.0)
+    return dataclasses.replace(default, duplicate_iou=1.0, containment=1.0, min_share=0.0)
 
 
 def run(

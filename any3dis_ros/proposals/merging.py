@@ -86,12 +86,10 @@ def judge(
 def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig) -> list[int]:
     """Return the proposals to keep, best first.
 
-    Going down from the most confident, the next is taken, or in its place a whole that it lies in (by `containment`),
-    would strike out as a duplicate and that is nearly as sure (`whole_share`): views of one side agree on that side.
-    One is dropped if it overlaps a kept one by more than `duplicate_iou`, lies in one by more than `containment`, has
-    fewer than `min_points` points or less than `min_share` of the best confidence. A whole is never dropped for a
-    better part that it holds, nor a cup for the table under it: of what lies in one more than `part_ratio` times
-    larger, only scraps are dropped, with less than `scrap_share` of its confidence.
+    Going down from the most confident, one is dropped if it overlaps a kept one by more than `duplicate_iou`, lies in
+    one by more than `containment`, has fewer than `min_points` points or less than `min_share` of the best confidence.
+    A whole is never dropped for a better part, nor a cup for the table under it: of what lies in one more than
+    `part_ratio` times larger, only scraps are dropped, with less than `scrap_share` of its confidence.
 
     Args:
         confidences: Q.
@@ -101,42 +99,19 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
     points = shared.diagonal()
     kept: list[int] = []
     alive = (points >= config.min_points) & (confidences >= config.min_share * confidences.max(initial=0))
-    for part_or_whole in np.argsort(-confidences, kind="stable"):
-        if not alive[part_or_whole]:
+    for q in np.argsort(-confidences, kind="stable"):
+        if not alive[q]:
             continue
-        q, row, common, duplicate = _whole_of(int(part_or_whole), confidences, alive, shared, points, config)
-        kept.append(q)
+        kept.append(int(q))
+        row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
+        common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
+        duplicate = common > config.duplicate_iou * (points[q] + points[row] - common)
         beside = (points[q] > config.part_ratio * points[row]) & (
             confidences[row] >= config.scrap_share * confidences[q]
         )
         part = (common > config.containment * points[row]) & ~beside
         alive[row[duplicate | part]] = False
-    return sorted(kept, key=lambda q: (-confidences[q], q))
-
-
-def _whole_of(
-    q: int,
-    confidences: NDArray[np.float64],
-    alive: NDArray[np.bool_],
-    shared: sparse.csr_matrix,
-    points: NDArray[np.int64],
-    config: MergingConfig,
-) -> tuple[int, NDArray[np.int32], NDArray[np.int64], NDArray[np.bool_]]:
-    """Climb from a proposal to the wholes that go before it.
-
-    Returns:
-        index of the last, proposals that share points with it, how many, and whether these are its duplicates.
-    """
-    while True:
-        row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
-        common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
-        duplicate = common > config.duplicate_iou * (points[q] + points[row] - common)
-        inside = (common > config.containment * points[q]) & (config.containment * points[row] > points[q])
-        sure = confidences[row] >= config.whole_share * confidences[q]
-        wholes = row[alive[row] & duplicate & inside & sure]
-        if config.whole_share == 1 or not len(wholes):
-            return q, row, common, duplicate
-        q = int(min(wholes, key=lambda whole: (-confidences[whole], whole)))
+    return kept
 
 
 def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_matrix:

@@ -21,34 +21,20 @@ def shared_points(mask: Callable[[int], NDArray[np.bool_]], rows: range, count: 
 
 
 def suppress(shared: NDArray[np.int64], confidence: NDArray[np.float64], config: MergingConfig) -> list[int]:
-    """Return the proposals to keep, best first; after each, all that clash with it are struck out. `shared` is Q×Q."""
+    """Return the proposals to keep, best first, each compared with all that are kept already; `shared` is Q×Q."""
     points = np.diag(shared)
-
-    def duplicates(a: int, b: int) -> bool:
-        return bool(shared[a, b] > config.duplicate_iou * (points[a] + points[b] - shared[a, b]))
-
-    def lies_in(a: int, b: int) -> bool:
-        return bool(shared[a, b] > config.containment * points[a])
-
-    def goes_before(whole: int, part: int) -> bool:
-        larger = points[part] < config.containment * points[whole]
-        sure = confidence[whole] >= config.whole_share * confidence[part]
-        return config.whole_share < 1 and larger and sure and lies_in(part, whole) and duplicates(part, whole)
-
-    left = sorted(range(len(points)), key=lambda q: (-confidence[q], q))
-    left = [q for q in left if points[q] >= config.min_points and confidence[q] >= config.min_share * max(confidence)]
     kept: list[int] = []
-    while left:
-        taken = left[0]
-        while wholes := [q for q in left if goes_before(q, taken)]:
-            taken = wholes[0]
-        kept.append(taken)
-        for q in left.copy():
-            beside = points[taken] > config.part_ratio * points[q]
-            beside &= confidence[q] >= config.scrap_share * confidence[taken]
-            if duplicates(q, taken) or (lies_in(q, taken) and not beside):
-                left.remove(q)
-    return sorted(kept, key=lambda q: (-confidence[q], q))
+    for q in sorted(range(len(points)), key=lambda q: (-confidence[q], q)):
+        clash = False
+        for k in kept:
+            duplicate = shared[q, k] > config.duplicate_iou * (points[q] + points[k] - shared[q, k])
+            inside = shared[q, k] > config.containment * points[q]
+            beside = points[k] > config.part_ratio * points[q] and confidence[q] >= config.scrap_share * confidence[k]
+            clash |= bool(duplicate or (inside and not beside))
+        sure = confidence[q] >= config.min_share * max(confidence)
+        if points[q] >= config.min_points and sure and not clash:
+            kept.append(q)
+    return kept
 
 
 def exclusive(held: NDArray[np.bool_], strength: NDArray[np.float64], config: MergingConfig) -> NDArray[np.int64]:

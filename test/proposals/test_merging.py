@@ -60,7 +60,6 @@ def test_rank_against_sets_of_points(drawn, duplicate, containment, ratio, scrap
         if len(a) >= smallest and not clash and confidence[q] >= share * max(confidence):
             kept.append(q)
     config = MergingConfig(
-        whole_share=1.0,
         duplicate_iou=duplicate,
         containment=containment,
         part_ratio=ratio,
@@ -147,14 +146,6 @@ def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
     anyone = MergingConfig(min_share=0.0)
     assert rank(np.array([0.9, 0.3]), shared, anyone) == [0, 1]
     assert rank(np.array([0.9, 0.08]), shared, anyone) == [0]
-
-
-def test_a_whole_that_is_nearly_as_sure_goes_before_its_side():
-    whole, side, elsewhere = proposal([0, 1, 2, 3]), proposal([2, 3]), proposal([7])  # the side has 150 of 260 points
-    shared = overlap([whole, side, elsewhere], SIZE)
-    assert rank(np.array([0.8, 0.9, 0.85]), shared, MergingConfig()) == [2, 0]
-    assert rank(np.array([0.7, 0.9, 0.85]), shared, MergingConfig()) == [1, 2]
-    assert rank(np.array([0.8, 0.9, 0.85]), shared, MergingConfig(whole_share=1.0)) == [1, 2]
 
 
 def test_what_is_far_less_certain_than_the_best_is_dropped():
