@@ -63,13 +63,17 @@ def start(wire, monkeypatch, two_boxes):
     from any3dis_ros.ros import session
     from any3dis_ros.ros.node import THREADS, Any3disNode
 
+    stride = 1
+    monkeypatch.setattr(  # keyframes may come more than once
+        session, "make_tracker", lambda _: PerfectTracker(two_boxes[1][::stride] * 3)
+    )
     started = []
 
     def run(**more):
+        nonlocal stride
         given = {"keyframes.stride": 1, "preload": False, "map.voxel_size_m": 0.03}
         given |= {name.replace("__", "."): value for name, value in more.items()}
-        hits = two_boxes[1][:: max(given["keyframes.stride"], 1)] * 3  # driven more than once
-        monkeypatch.setattr(session, "make_tracker", lambda _: PerfectTracker(hits))
+        stride = max(given["keyframes.stride"], 1)
         overrides = [Parameter(name, value=value) for name, value in given.items()]
         node = Any3disNode(context=wire.context, parameter_overrides=overrides)
         executor = MultiThreadedExecutor(THREADS, context=wire.context)
