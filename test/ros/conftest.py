@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -90,6 +91,9 @@ def start(wire, monkeypatch, two_boxes):
         thread.join(20)
         assert not thread.is_alive()
         node.destroy_node()
+    started.clear()
+    node = executor = None
+    gc.collect()  # a node in a cycle of references would be seen by the tests after this one
 
 
 @pytest.fixture
