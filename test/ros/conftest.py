@@ -50,6 +50,7 @@ class Wire:
 def wire(monkeypatch):
     rclpy = rclpy_or_skip()
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    gc.collect()  # a node of an earlier test, in a cycle of references, would be seen
     wire = Wire(rclpy, 101 + os.getpid() % 100)
     yield wire
     wire.close()
@@ -91,9 +92,6 @@ def start(wire, monkeypatch, two_boxes):
         thread.join(20)
         assert not thread.is_alive()
         node.destroy_node()
-    started.clear()
-    node = executor = None
-    gc.collect()  # a node in a cycle of references would be seen by the tests after this one
 
 
 @pytest.fixture
