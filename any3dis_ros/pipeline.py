@@ -40,6 +40,7 @@ def segment(
     config: Config,
     progress: Progress = silent,
     network: NetworkMasks | None = None,
+    policy: PromptPolicy | None = None,
 ) -> Instances:
     """Segment a scene into class-agnostic 3D instances.
 
@@ -49,6 +50,7 @@ def segment(
         config: all parameters.
         progress: told between steps; raises Cancelled to stop.
         network: masks of a supervised 3D network on the points of the map, merged with what is tracked.
+        policy: how to prompt; None = as the engine wants to be prompted.
 
     Returns:
         Ranked proposals, one label a point, and statistics (seconds by stage, counts).
@@ -60,6 +62,7 @@ def segment(
     """
     clock = Clock()
     progress = Nested(progress)
+    policy = policy or tracker.policy
     cloud = scene.cloud
     with clock("superpoints"):
         progress("superpoints", 0, 3)
@@ -78,7 +81,7 @@ def segment(
     with clock("features"):
         session = tracker.open(scene.frames, progress.inner)
     try:
-        tracked = [p for _, _, p in propose(session, tracker.policy, views, config, progress, clock, free)]
+        tracked = [p for _, _, p in propose(session, policy, views, config, progress, clock, free)]
         engine = session.statistics()
     finally:
         session.close()
@@ -88,7 +91,7 @@ def segment(
         size = views.visible.size
         progress("merging", 0, 1, len(proposals))
         shared, own = overlap(proposals, size), slice(len(found))
-        evidence = judge(found, shared[own, own], shapes, tracker.policy.learnt_objectness, config.merging)
+        evidence = judge(found, shared[own, own], shapes, policy.learnt_objectness, config.merging)
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
         kept = rank(confidences, shared, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]

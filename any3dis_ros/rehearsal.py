@@ -19,11 +19,12 @@ log = logging.getLogger(__name__)
 
 _WIDTH, _HEIGHT = 160, 120
 _FOCAL_PX = 140.0
+_SEEDS = 4
 _NEAR, _FAR = 0.3, 0.4  # shares of the depth range: a board before a wall
 
 
 def rehearse(tracker: MaskTracker, config: Config, progress: Progress = silent) -> None:
-    """Fuse and segment a board before a wall, with every stage as configured but one round of seeds.
+    """Fuse and segment a board before a wall, with every stage as configured but one round of few seeds.
 
     Args:
         tracker: the engine, which is warmed up as well.
@@ -32,9 +33,10 @@ def rehearse(tracker: MaskTracker, config: Config, progress: Progress = silent) 
     """
     tracker.warm_up()
     short = dataclasses.replace(config, iteration=dataclasses.replace(config.iteration, max_rounds=1))
+    few = dataclasses.replace(tracker.policy, seeds_per_round=_SEEDS)
     frames = [_keyframe(t, config) for t in range(2)]
     try:
-        segment(Scene(frames, fuse(frames, config.map)), tracker, short, progress)
+        segment(Scene(frames, fuse(frames, config.map)), tracker, short, progress, policy=few)
     except InputError as error:  # a coarse map of two keyframes may be too little for some settings
         log.debug("the rehearsal ended early: %s", error)
 

@@ -9,6 +9,7 @@ from any3dis_ros.config import Config
 from any3dis_ros.errors import Cancelled
 from any3dis_ros.rehearsal import rehearse
 from any3dis_ros.tracking.engines import make_tracker
+from any3dis_ros.tracking.geometric.session import GeometricSession
 
 
 def test_every_stage_is_rehearsed():
@@ -16,6 +17,22 @@ def test_every_stage_is_rehearsed():
     config = Config()
     rehearse(make_tracker(config.tracker), config, lambda stage, *_: stages.append(stage))
     assert list(dict.fromkeys(stages)) == ["superpoints", "visibility", "features", "tracking, round 1", "merging"]
+
+
+def test_few_seeds_are_prompted_however_many_the_engine_takes_a_round(monkeypatch):
+    config = Config()
+    tracker = make_tracker(config.tracker)
+    seeds = []
+    prompt = GeometricSession.prompt
+
+    def watched(session, prompts, masks_per_prompt):
+        seeds.append(len(prompts) / tracker.policy.pivot_views)
+        return prompt(session, prompts, masks_per_prompt)
+
+    monkeypatch.setattr(GeometricSession, "prompt", watched)
+    rehearse(tracker, config)
+    assert len(seeds) == 1
+    assert 0 < seeds[0] <= 4
 
 
 def test_settings_that_leave_it_nothing_to_see_end_it_early(caplog):
