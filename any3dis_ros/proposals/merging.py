@@ -103,8 +103,7 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
         if not alive[q]:
             continue
         kept.append(int(q))
-        row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
-        common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
+        row, common = _sharing(shared, q)
         duplicate = common > config.duplicate_iou * (points[q] + points[row] - common)
         beside = (points[q] > config.part_ratio * points[row]) & (
             confidences[row] >= config.scrap_share * confidences[q]
@@ -180,10 +179,15 @@ def _claims(
     points = shared.diagonal()
     claims = [c * p.coverage.astype(np.float64) for p, c in zip(proposals, confidences, strict=True)]
     for q in np.argsort(-points, kind="stable"):  # wholes before their parts, which inherit what they inherited
-        row = shared.indices[shared.indptr[q] : shared.indptr[q + 1]]
-        common = shared.data[shared.indptr[q] : shared.indptr[q + 1]]
+        row, common = _sharing(shared, q)
         own = proposals[q].superpoints
         for whole in row[(common > config.containment * points[q]) & (points[row] > points[q])]:
             _, mine, its = np.intersect1d(own, proposals[whole].superpoints, True, return_indices=True)
             claims[q][mine] = np.maximum(claims[q][mine], claims[whole][its])
     return claims
+
+
+def _sharing(shared: sparse.csr_matrix, q: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the proposals that share points with proposal `q`, itself among them, and how many."""
+    own = slice(shared.indptr[q], shared.indptr[q + 1])
+    return shared.indices[own], shared.data[own]

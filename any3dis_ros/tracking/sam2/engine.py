@@ -37,7 +37,12 @@ class Sam2Tracker:
         model = load_model(checkpoint, config, device)
         self._config = config
         self._network = Network(model, choose_precision(config, device), config.compile)
-        self.policy = PromptPolicy(1, 1, config.min_score, config.seeds_per_round)
+        self.policy = PromptPolicy(
+            pivot_views=1,
+            masks_per_prompt=1,
+            min_score=config.min_score,
+            seeds_per_round=config.seeds_per_round,
+        )
 
     def warm_up(self) -> None:
         """Run every module once, so that the first scene does not wait for kernels to be chosen or compiled."""
