@@ -141,8 +141,8 @@ class Sam2Config(Section):
 
     seeds_per_round: int = param(
         4096,
-        "farthest-point seeds a round; 512, as the authors' code on ScanNet200, follows two thirds of the objects and "
-        "leaves more mistakes unmended (harsh simulated tracks: -16 AP50)",
+        "farthest-point seeds a round; 512, as the authors' code on ScanNet200, follows three fifths of the objects "
+        "and leaves more mistakes unmended (harsh simulated tracks: -16 AP50)",
         low=1,
     )
     image_size: int = param(
