@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import GetState
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import PointCloud2
@@ -77,6 +78,15 @@ class NodeClient:
                 f"no node '{self.name}' was seen within {timeout_s:g} s; start it (ros2 run any3dis_ros any3dis_node), "
                 "name it (--node), or let this program start one (--start-node); both need one ROS_DOMAIN_ID"
             )
+
+    def wait_until_ready(self) -> None:
+        """Wait until a node that is starting answers, for as long as it lives: at first it compiles its kernels."""
+        state = self._node.create_client(GetState, f"{self.name}/get_state")
+        try:
+            self._until(state.service_is_ready, None)
+            self._done(state.call_async(GetState.Request()), None, "~/get_state")
+        finally:
+            self._node.destroy_client(state)
 
     def wait_until_taken_in(self, stamp_ns: int, timeout_s: float) -> bool:
         """Wait until the node says that it has dealt with the colour image of `stamp_ns`; return whether it did."""

@@ -73,6 +73,8 @@ class Session:
         options = self._options
         try:
             bars("waiting for the node", 0, 1)
+            if self._process is not None:
+                self._client.wait_until_ready()
             if not options.no_segment:
                 self._client.wait_until_there(options.wait)
             self._player.wait_until_heard(options.wait)

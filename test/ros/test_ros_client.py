@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+from installed import rclpy_or_skip
+
+rclpy_or_skip()
+pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
+
+from lifecycle_msgs.srv import GetState  # noqa: E402
+
+from any3dis_ros.errors import InputError  # noqa: E402
+from any3dis_ros.ros.replay.client import NodeClient  # noqa: E402
+
+pytestmark = pytest.mark.dds
+
+
+@pytest.fixture
+def asked(wire):
+    """Make a client of /late, closed at the end; `look` is called while it waits."""
+    clients = []
+
+    def make(look):
+        node = wire.node("asking")
+        wire.executor.remove_node(node)  # the client spins it
+        clients.append(NodeClient(node, "/late", look))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+def test_a_node_that_starts_is_waited_for_until_it_spins_and_answers(wire, asked):
+    late, looks, answered = wire.node("late"), [], []
+
+    def answer(_, response):
+        answered.append(len(looks))
+        return response
+
+    def look():
+        looks.append(len(looks))
+        if len(looks) == 3:
+            late.create_service(GetState, "/late/get_state", answer)
+        if len(looks) > 6:  # there for a while, but busy
+            wire.executor.spin_once(timeout_sec=0.05)
+
+    asked(look).wait_until_ready()
+    assert len(answered) == 1
+    assert answered[0] > 6
+
+
+def test_a_node_that_ends_before_it_answers_is_told(asked):
+    def look():
+        raise InputError("the node is gone")
+
+    with pytest.raises(InputError, match="the node is gone"):
+        asked(look).wait_until_ready()
