@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ from any3dis_ros.tracking.seeding import choose_seeds, pivot_views, seed_prompt,
 
 log = logging.getLogger(__name__)
 
+LIFTED_TOGETHER = 64
+"""Tracks: enough to fetch a keyframe's points seldom, few enough to answer a cancellation soon."""
 _LEAST_SHARED = 0.03  # of the map; sound scenes share 0.2 to 0.9, inverted poses or poses in millimetres under 0.02
 
 
@@ -143,7 +146,7 @@ class Views:
 def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: Progress = silent) -> Views:
     """Work out which keyframe sees which superpoint, and how well."""
     visible = compute_visibility(scene.cloud.points, superpoint, scene.frames, config.visibility, progress)
-    if not len(visible.point):
+    if not visible.total:
         raise InputError(
             "no keyframe's depth agrees with the map; check that map, poses and depth share one frame and one unit"
         )
@@ -190,17 +193,19 @@ def propose(
         with clock("prompting"):
             found = prompt_seeds(session, policy, seeds, views, known, config)
         stage = f"tracking, round {round_}"
-        tracks = follow(session, found, views.visible, views.seen, config.seeding)
-        for done, track in enumerate(clock.timed("tracking", tracks)):
-            progress(stage, done, len(found), found_so_far)
-            with clock("lifting"):
-                counts = lift(track, views.visible, views.seen)
-            with clock("refinement"):
-                proposal = to_proposal(track, counts, config)
-            if proposal is not None:
-                found_so_far += 1
-                free[proposal.superpoints] = False
-            yield track, counts, proposal
+        tracks = clock.timed("tracking", follow(session, found, views.visible, views.seen, config.seeding))
+        done = 0
+        while together := list(islice(tracks, LIFTED_TOGETHER)):
+            lifted = clock.timed("lifting", lift(together, views.visible, views.seen))
+            for track, counts in zip(together, lifted, strict=True):
+                progress(stage, done, len(found), found_so_far)
+                with clock("refinement"):
+                    proposal = to_proposal(track, counts, config)
+                if proposal is not None:
+                    found_so_far += 1
+                    free[proposal.superpoints] = False
+                yield track, counts, proposal
+                done += 1
         progress(stage, len(found), len(found), found_so_far)
         session.drop([c.prompted.object_id for c in found])
     if len(choose_seeds(free, views.seen, views.centroid, policy.seeds_per_round, config.seeding)):

@@ -22,15 +22,8 @@ from any3dis_ros.config import Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.tracking.base import (
-    Mask,
-    PackedMask,
-    PointPrompt,
-    PromptedObject,
-    PromptPolicy,
-    Track,
-    TrackRequest,
-)
+from any3dis_ros.tracking.base import PointPrompt, PromptedObject, PromptPolicy, Track, TrackRequest
+from any3dis_ros.tracking.masks import Mask, PackedMask
 from benchmarks.instance_images import HalfSpace, InstanceImages, back_project
 from benchmarks.scenes import BenchmarkScene
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from any3dis_ros.progress import silent
 from any3dis_ros.scene.frames import Camera, Frame
-from any3dis_ros.tracking.base import PackedMask, PromptedObject, PromptPolicy, Track
+from any3dis_ros.tracking.base import PromptedObject, PromptPolicy, Track
+from any3dis_ros.tracking.masks import PackedMask
 
 CAMERA = Camera(64, 48, np.array([[60.0, 0, 31.5], [0, 60.0, 23.5], [0, 0, 1]]))
 

@@ -7,7 +7,7 @@ from boxes import looking_at
 
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.scene.frames import Camera, Frame
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.masks import PackedMask
 
 SIDE = 6  # points along an edge, 2 cm apart
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.masks import PackedMask
 
 SCHEMA = 1
 """Version of the archive; raised when a field changes its meaning."""

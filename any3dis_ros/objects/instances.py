@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.masks import PackedMask
 
 
 @dataclass(frozen=True)

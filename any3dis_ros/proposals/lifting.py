@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 from any3dis_ros.config import RefinementConfig
 from any3dis_ros.scene.visibility import Visibility
 from any3dis_ros.tracking.following import MaskTrack
+from any3dis_ros.tracking.masks import Tally
 
 
 @dataclass(frozen=True)
@@ -31,28 +35,50 @@ class Counts:
     pivot: int
 
 
-def lift(track: MaskTrack, visible: Visibility, seen: NDArray[np.int32]) -> Counts:
-    """Count, for every keyframe, the visible points of each superpoint inside the track's mask.
+def lift(tracks: Sequence[MaskTrack], visible: Visibility, seen: NDArray[np.int32]) -> Iterator[Counts]:
+    """Count, for every keyframe, the visible points of each superpoint inside each track's mask.
 
-    A keyframe with an empty mask although the seed is in sight is no evidence: the engine lost the object there.
+    Keyframe by keyframe, so that what one sees is fetched once for all tracks. A keyframe with an empty mask
+    although the seed is in sight is no evidence: the engine lost the object there.
 
     Args:
-        track: masks by keyframe.
+        tracks: masks by keyframe.
         visible: visible map points.
         seen: T×L int32.
+
+    Yields:
+        The counts of each track, in order.
     """
-    T, L = seen.shape
-    masked = np.zeros((len(track.masks), L), np.int32)
-    for row, (t, mask) in zip(masked, track.masks.items(), strict=True):
-        own = visible.rows(t, *mask.rows)
-        row[:] = mask.tally(visible.pixel[own], visible.superpoint[own], L)
-    touched = np.flatnonzero(masked.any(0))
+    L = seen.shape[1]
+    tallies: list[dict[int, Tally]] = [{} for _ in tracks]
+
+    def tally(t: int) -> None:
+        for track, own in zip(tracks, tallies, strict=True):
+            if t in track.masks:
+                own[t] = track.masks[t].tally(visible.keyframes[t], L)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(tally, range(len(seen))))
+    for track, own in zip(tracks, tallies, strict=True):
+        touched, inside = _dense(own, seen.shape)
+        lost = ~inside.any(1) & (10 * seen[:, track.seed] > visible.size[track.seed])
+        run = track.run & ~lost
+        run[track.pivot] = True
+        yield Counts(touched, inside, seen[:, touched], run, track.pivot)
+
+
+def _dense(tallies: Mapping[int, Tally], shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the superpoints that any keyframe has points of, M rising, and how many: T×M; `shape` is (T, L)."""
+    T, L = shape
+    superpoints = np.concatenate([tally.superpoints for tally in tallies.values()])
+    column = np.zeros(L, np.int64)
+    column[superpoints] = 1
+    touched = np.flatnonzero(column)
+    column[touched] = np.arange(len(touched))
+    row = np.repeat(list(tallies), [len(tally.superpoints) for tally in tallies.values()])
     inside = np.zeros((T, len(touched)), np.int32)
-    inside[list(track.masks)] = masked[:, touched]
-    lost = ~inside.any(1) & (10 * seen[:, track.seed] > visible.size[track.seed])
-    run = track.run & ~lost
-    run[track.pivot] = True
-    return Counts(touched, inside, seen[:, touched], run, track.pivot)
+    inside[row, column[superpoints]] = np.concatenate([tally.points for tally in tallies.values()])
+    return touched, inside
 
 
 def candidates(counts: Counts, config: RefinementConfig) -> NDArray[np.bool_]:

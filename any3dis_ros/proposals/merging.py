@@ -17,7 +17,7 @@ from any3dis_ros.config import MergingConfig
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
 from any3dis_ros.proposals.objectness import blended, fitted, measure
 from any3dis_ros.scene.shape import SuperpointShapes
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.masks import PackedMask
 
 KEPT_VIEWS = 8
 """Best views remembered of each candidate, masks included."""

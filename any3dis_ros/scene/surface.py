@@ -74,15 +74,16 @@ def build_surface(
 
 def nearest_points(
     points: NDArray[np.float32], k: int, progress: Progress = silent
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Return distances (metres) and indices of each point's `k` nearest points, itself included; N×k each."""
-    tree = cKDTree(points)
-    found = []
+    tree = cKDTree(points, balanced_tree=False, compact_nodes=False)  # a surface is spread evenly enough
+    distance, neighbour = np.empty((len(points), k), np.float32), np.empty((len(points), k), np.int32)
     for first in range(0, len(points), _BLOCK):
         progress("neighbours", first, len(points))
-        found.append(tree.query(points[first : first + _BLOCK], k=k, workers=-1))
+        block = slice(first, first + _BLOCK)
+        distance[block], neighbour[block] = tree.query(points[block], k=k, workers=-1)
     progress("neighbours", len(points), len(points))
-    return np.concatenate([d for d, _ in found]), np.concatenate([i for _, i in found])
+    return distance, neighbour
 
 
 def estimate_normals(
@@ -97,9 +98,7 @@ def estimate_normals(
     """
     target = points.astype(np.float64).mean(0, keepdims=True) if viewpoints is None else viewpoints
     nearest = cKDTree(target).query(points)[1]
-    return np.asarray(
-        _plane_normals(points, neighbour.astype(np.int32), np.ascontiguousarray(target[nearest], dtype=np.float32))
-    )
+    return np.asarray(_plane_normals(points, neighbour, np.ascontiguousarray(target[nearest], dtype=np.float32)))
 
 
 def _neighbour_edges(

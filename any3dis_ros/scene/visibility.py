@@ -17,53 +17,90 @@ from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
 
 _BLOCK = 256  # points that are looked at, or passed over, together
+PER_BLOCK = 16
+"""Pixels to a block of `VisiblePoints`: a run or two begin in it."""
+
+
+@dataclass(frozen=True)
+class VisiblePoints:
+    """What one keyframe sees of the map, sorted by pixel, then by point.
+
+    Neighbouring pixels mostly show the same superpoint: superpoints are kept by runs of entries, a tenth as many.
+
+    Attributes:
+        point: M int32, index of the map point.
+        pixel: M int32, ``v * width + u``.
+        run: R+1 int32; run r is of the entries ``run[r]:run[r+1]``, which one superpoint owns.
+        owner: R int32, that superpoint.
+        begin: R+1 int32, pixel of the first entry of each run, and one past the last pixel.
+        block: for each `PER_BLOCK` pixels, how many runs begin before them: where to look for a pixel's.
+        width: of the keyframe, pixels.
+    """
+
+    point: NDArray[np.int32]
+    pixel: NDArray[np.int32]
+    run: NDArray[np.int32]
+    owner: NDArray[np.int32]
+    begin: NDArray[np.int32]
+    block: NDArray[np.int32]
+    width: int
+
+    @classmethod
+    def of(
+        cls, point: NDArray[np.int32], pixel: NDArray[np.int32], superpoint: NDArray[np.int32], width: int
+    ) -> VisiblePoints:
+        """Find the runs of sorted entries; `superpoint`: N int32, superpoint of each map point."""
+        run, owner = _runs(point, superpoint)
+        begin = np.append(pixel[run[:-1]], pixel[-1:] + 1 if len(pixel) else np.zeros(1, np.int32)).astype(np.int32)
+        return cls(point, pixel, run, owner, begin, _blocks_of_runs(begin), width)
+
+    def rows(self, first: int, end: int) -> slice:
+        """Return the entries whose pixel row lies in [first, end)."""
+        low, high = np.searchsorted(self.pixel, (first * self.width, end * self.width))
+        return slice(int(low), int(high))
+
+    def pixels(self, superpoint: int) -> NDArray[np.int32]:
+        """Return the pixels that show a superpoint, rising."""
+        own = np.flatnonzero(self.owner == superpoint)
+        return np.concatenate([np.zeros(0, np.int32), *(self.pixel[self.run[r] : self.run[r + 1]] for r in own)])
+
+    def count(self, L: int) -> NDArray[np.int32]:
+        """Return how many points of each of L superpoints are visible."""
+        return np.asarray(_counted(self.run, self.owner, L))
+
+    def count_flagged(self, flags: NDArray[np.bool_], L: int, first: int = 0) -> NDArray[np.int32]:
+        """Return how many entries of each of L superpoints are flagged; `flags` are of the entries from `first` on."""
+        return np.asarray(_counted_flags(self.run, self.owner, flags, first, L))
 
 
 @dataclass(frozen=True)
 class Visibility:
-    """The visible points of every keyframe, sorted by pixel, then by point within a keyframe.
+    """The visible points of every keyframe.
 
     Attributes:
-        indptr: T+1 int64; keyframe t owns entries ``indptr[t]:indptr[t+1]``.
-        point: int32, index of the map point.
-        pixel: int32, ``v * W + u`` in the full keyframe.
-        superpoint: int32, superpoint of that point.
+        keyframes: of each of T keyframes.
         size: L int64, points of each superpoint.
-        widths: T int32, W of each keyframe.
     """
 
-    indptr: NDArray[np.int64]
-    point: NDArray[np.int32]
-    pixel: NDArray[np.int32]
-    superpoint: NDArray[np.int32]
+    keyframes: tuple[VisiblePoints, ...]
     size: NDArray[np.int64]
-    widths: NDArray[np.int32]
 
     @property
-    def frame_count(self) -> int:
-        """Number of keyframes T."""
-        return len(self.indptr) - 1
-
-    def entries(self, t: int) -> slice:
-        """Return the entries of keyframe `t`."""
-        return slice(int(self.indptr[t]), int(self.indptr[t + 1]))
-
-    def rows(self, t: int, first: int, end: int) -> slice:
-        """Return the entries of keyframe `t` whose pixel row lies in [first, end)."""
-        own = self.entries(t)
-        pixel = self.pixel[own]
-        low, high = np.searchsorted(pixel, (first * self.widths[t], end * self.widths[t]))
-        return slice(own.start + int(low), own.start + int(high))
+    def total(self) -> int:
+        """Number of visible points of all keyframes together."""
+        return sum(len(k.point) for k in self.keyframes)
 
     def seen(self) -> NDArray[np.int32]:
         """Return seen[t, l] = |ρ_t^l|: visible points of superpoint l in keyframe t; T×L int32."""
         L = len(self.size)
-        counts = [np.bincount(self.superpoint[self.entries(t)], minlength=L) for t in range(self.frame_count)]
-        return np.stack(counts).astype(np.int32)
+        return np.stack([k.count(L) for k in self.keyframes])
 
     def views(self, points: int) -> NDArray[np.int32]:
         """Return in how many keyframes each of the map's `points` points is visible; N int32."""
-        return np.asarray(_occurrences(self.point, points))
+        views = np.zeros(points, np.int32)
+        for k in self.keyframes:
+            _add_one(views, k.point)
+        return views
 
 
 def compute_visibility(
@@ -89,28 +126,22 @@ def compute_visibility(
     threshold = np.float32(config.occlusion_threshold_m)
     scratch = local()  # memory used again costs less than memory asked for anew
 
-    def project(frame: Frame) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def project(frame: Frame) -> VisiblePoints:
         if not hasattr(scratch, "found"):
             scratch.found = np.empty((2, len(boxes) * _BLOCK), np.int32)
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
         near = _in_sight(boxes, frame, float(threshold))
         total = _visible(ordered, index, near, K, T, frame.depth, threshold, scratch.found)
         point, pixel = _by_pixel(scratch.found[:, :total], frame.depth.size)
-        return point, pixel
+        return VisiblePoints.of(point, pixel, superpoint, frame.camera.width)
 
-    found_points, found_pixels = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    found = []
     with ThreadPoolExecutor() as pool:
-        for i, (point, pixel) in enumerate(pool.map(project, frames)):
+        for i, visible in enumerate(pool.map(project, frames)):
             progress("visibility", i, len(frames))
-            found_points.append(point)
-            found_pixels.append(pixel)
-    indptr = np.cumsum([len(point) for point in found_points])
-    point = np.concatenate(found_points)
-    found_points.clear()  # half a gigabyte and more in all: not twice at once
-    pixel = np.concatenate(found_pixels)
-    widths = np.array([f.camera.width for f in frames], np.int32)
+            found.append(visible)
     progress("visibility", len(frames), len(frames))
-    return Visibility(indptr, point, pixel, superpoint[point], np.bincount(superpoint), widths)
+    return Visibility(tuple(found), np.bincount(superpoint))
 
 
 def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
@@ -151,10 +182,54 @@ def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDA
 
 
 @numba.njit(cache=True, nogil=True)
-def _occurrences(index, n):  # type: ignore[no-untyped-def]
-    count = np.zeros(n, np.int32)
-    for i in index:
-        count[i] += 1
+def _add_one(views, point):  # type: ignore[no-untyped-def]
+    for i in point:
+        views[i] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _runs(point, superpoint):  # type: ignore[no-untyped-def]
+    """Return where the superpoint changes from one entry to the next (R+1, both ends included), and each run's own."""
+    n = len(point)
+    run, owner = np.empty(n + 1, np.int32), np.empty(n, np.int32)
+    total = 0
+    last = np.int32(-1)
+    for e in range(n):
+        own = superpoint[point[e]]
+        if own != last:
+            run[total], owner[total], last = e, own, own
+            total += 1
+    run[total] = n
+    return run[: total + 1].copy(), owner[:total].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _blocks_of_runs(begin):  # type: ignore[no-untyped-def]
+    block = np.empty(begin[-1] // PER_BLOCK + 2, np.int32)
+    r = 0
+    for b in range(len(block)):
+        while r < len(begin) - 1 and begin[r] < b * PER_BLOCK:
+            r += 1
+        block[b] = r
+    return block
+
+
+@numba.njit(cache=True, nogil=True)
+def _counted(run, owner, L):  # type: ignore[no-untyped-def]
+    count = np.zeros(L, np.int32)
+    for r in range(len(owner)):
+        count[owner[r]] += run[r + 1] - run[r]
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _counted_flags(run, owner, flags, first, L):  # type: ignore[no-untyped-def]
+    count = np.zeros(L, np.int32)
+    r = np.searchsorted(run, first, side="right") - 1
+    for e in range(len(flags)):
+        while run[r + 1] <= first + e:
+            r += 1
+        count[owner[r]] += flags[e]
     return count
 
 
@@ -162,11 +237,13 @@ def _occurrences(index, n):  # type: ignore[no-untyped-def]
 def _visible(points, index, blocks, K, T, depth, threshold, found):  # type: ignore[no-untyped-def]
     """Write point and pixel of the visible points of these blocks into `found` (2×M int32) and return their number.
 
-    A block is projected as a whole before any of its points is tested: without branches, eight at once.
+    A block is projected as a whole before any of its points is tested, and what is not visible is written as well and
+    overwritten by the next: without branches, eight at once, and none to guess.
     """
     H, W = depth.shape
+    measured = depth.reshape(-1)
     half = np.float32(0.5)
-    u, v, z = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    z, pixel = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.int32)
     total = 0
     for b in blocks:
         first, end = b * _BLOCK, min((b + 1) * _BLOCK, points.shape[1])
@@ -175,17 +252,16 @@ def _visible(points, index, blocks, K, T, depth, threshold, found):  # type: ign
             xc = T[0, 0] * X[i] + T[0, 1] * Y[i] + T[0, 2] * Z[i] + T[0, 3]
             yc = T[1, 0] * X[i] + T[1, 1] * Y[i] + T[1, 2] * Z[i] + T[1, 3]
             zc = T[2, 0] * X[i] + T[2, 1] * Y[i] + T[2, 2] * Z[i] + T[2, 3]
-            u[i] = np.floor((K[0, 0] * xc + K[0, 1] * yc) / zc + K[0, 2] + half)
-            v[i] = np.floor(K[1, 1] * yc / zc + K[1, 2] + half)
+            u = np.floor((K[0, 0] * xc + K[0, 1] * yc) / zc + K[0, 2] + half)
+            v = np.floor(K[1, 1] * yc / zc + K[1, 2] + half)
+            shown = (zc > np.float32(1e-6)) & (u >= 0) & (v >= 0) & (u < W) & (v < H)
+            pixel[i] = np.int32(v) * np.int32(W) + np.int32(u) if shown else np.int32(-1)
             z[i] = zc
         for i in range(end - first):
-            if not (z[i] > np.float32(1e-6) and u[i] >= 0 and v[i] >= 0 and u[i] < W and v[i] < H):
-                continue
-            row, column = int(v[i]), int(u[i])
-            d = depth[row, column]
-            if d > 0 and abs(d * np.float32(0.001) - z[i]) <= threshold:
-                found[0, total], found[1, total] = index[first + i], row * W + column
-                total += 1
+            d = measured[max(pixel[i], 0)]
+            near = abs(d * np.float32(0.001) - z[i]) <= threshold
+            found[0, total], found[1, total] = index[first + i], pixel[i]
+            total += (pixel[i] >= 0) & (d > 0) & near
     return total
 
 
@@ -200,17 +276,14 @@ def _by_pixel(found, pixels):  # type: ignore[no-untyped-def]
         end[p + 1] += end[p]
     points, at = np.empty(len(point), np.int32), np.empty(len(point), np.int32)
     for e in range(len(point)):
-        points[end[pixel[e]]] = point[e]
-        end[pixel[e]] += 1
-    first = 0
-    for p in range(pixels):
-        for e in range(first, end[p]):
-            at[e] = p
-            own = points[e]
-            slot = e
-            while slot > first and points[slot - 1] > own:
-                points[slot] = points[slot - 1]
-                slot -= 1
-            points[slot] = own
-        first = end[p]
+        slot = end[pixel[e]]
+        points[slot], at[slot] = point[e], pixel[e]
+        end[pixel[e]] = slot + 1
+    for e in range(1, len(point)):
+        own = points[e]
+        slot = e
+        while slot > 0 and at[slot - 1] == at[e] and points[slot - 1] > own:
+            points[slot] = points[slot - 1]
+            slot -= 1
+        points[slot] = own
     return points, at

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import SeedingConfig
 from any3dis_ros.scene.visibility import Visibility
-from any3dis_ros.tracking.base import Mask, PointPrompt, PromptedObject, Track, TrackingSession, TrackRequest
+from any3dis_ros.tracking.base import PointPrompt, PromptedObject, Track, TrackingSession, TrackRequest
+from any3dis_ros.tracking.masks import Mask
 from any3dis_ros.tracking.seeding import seed_prompt
 
 _CHUNK = 64  # objects in flight: bounds the masks held and fills an engine's batch
@@ -88,9 +89,8 @@ def _frames_in_sight(
     prompted: PromptedObject, visible: Visibility, seen: NDArray[np.int32], config: SeedingConfig
 ) -> NDArray[np.bool_]:
     """Return the keyframes (T bool) that see any superpoint which the pivot mask covers by half."""
-    own = visible.rows(prompted.frame, *prompted.mask.rows)
-    counts = prompted.mask.tally(visible.pixel[own], visible.superpoint[own], seen.shape[1])
-    covered = (counts > 0) & (2 * counts >= seen[prompted.frame])
+    tally = prompted.mask.tally(visible.keyframes[prompted.frame], seen.shape[1])
+    covered = tally.superpoints[2 * tally.points >= seen[prompted.frame, tally.superpoints]]
     in_sight: NDArray[np.bool_] = seen[:, covered].sum(1) >= config.min_seen_points
     return in_sight
 

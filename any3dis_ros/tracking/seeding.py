@@ -103,9 +103,9 @@ def seed_prompt(visible: Visibility, superpoint: int, view: int, config: Seeding
         view: index of a keyframe that sees at least one of its points.
         config: number of prompt points.
     """
-    own = visible.entries(view)
-    pixel = visible.pixel[own][visible.superpoint[own] == superpoint]
-    uv = np.stack([pixel % visible.widths[view], pixel // visible.widths[view]], 1).astype(np.float32)
+    keyframe = visible.keyframes[view]
+    v, u = np.divmod(keyframe.pixels(superpoint), keyframe.width)
+    uv = np.stack([u, v], 1).astype(np.float32)
     center = int(((uv - np.median(uv, axis=0)) ** 2).sum(1).argmin())
     return PointPrompt.on(view, uv[farthest_points(uv, config.prompt_points, center)])
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import Config, RefinementConfig
-from any3dis_ros.pipeline import prompt_seeds, see, to_proposal
+from any3dis_ros.pipeline import LIFTED_TOGETHER, Views, prompt_seeds, see, to_proposal
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, overlap, rank
 from any3dis_ros.proposals.refinement import refine
@@ -97,7 +97,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
             f"{len(some)} tracks",
         )
     session.close()
-    counts: list[Counts] = m.time("lifting", lambda: [lift(t, views.visible, seen) for t in followed])  # type: ignore[assignment]
+    counts: list[Counts] = m.time("lifting", lambda: lift_all(followed, views))  # type: ignore[assignment]
     raw: list[Proposal | None] = m.time(  # type: ignore[assignment]
         "refinement", lambda: [to_proposal(t, c, config) for t, c in zip(followed, counts, strict=True)]
     )
@@ -117,13 +117,19 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
         "keyframes": len(frames),
         "tracks": len(followed),
         "superpoints": len(size),
-        "visible": len(views.visible.point),
+        "visible": views.visible.total,
         "masks": sum(len(t.masks) for t in followed),
         "proposals": len(several),
     }
     if with_reference:
         refer(m, frames, cloud, superpoint, viewpoints, config, seen, followed, several, tracks)
     return m
+
+
+def lift_all(tracks: list[MaskTrack], views: Views) -> list[Counts]:
+    """Lift as the pipeline does, some tracks at a time."""
+    groups = (tracks[i : i + LIFTED_TOGETHER] for i in range(0, len(tracks), LIFTED_TOGETHER))
+    return [counts for group in groups for counts in lift(group, views.visible, views.seen)]
 
 
 def copies(several: list[Proposal]) -> list[Proposal]:
@@ -176,7 +182,7 @@ def refer(
     longest = max(followed, key=lambda t: len(t.masks))
     shown = [projection.project(points, frames[t], 0.1) for t in list(longest.masks)[:VIEWS]]
     masks = [longest.masks[t].packed() for t in list(longest.masks)[:VIEWS]]
-    dense = [full(p.dense(), p.frame_shape) for p in masks]
+    dense = [p.full() for p in masks]
     visible = [v for v, _ in shown]
 
     def lifted() -> list[NDArray[np.bool_]]:
@@ -205,9 +211,3 @@ def refer(
         len(rows) * paired / (len(several) * (len(several) + 1) / 2),
         f"{len(rows) * paired} pairs",
     )
-
-
-def full(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return a coarse mask at the size of its keyframe (H, W)."""
-    rows, columns = (np.arange(n) * m // n for n, m in zip(shape, mask.shape, strict=True))
-    return mask[np.ix_(rows, columns)]

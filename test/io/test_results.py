@@ -21,7 +21,7 @@ from any3dis_ros.io import results
 from any3dis_ros.io.archive import load_archive, plain, save_archive
 from any3dis_ros.io.results import load_results, write_results
 from any3dis_ros.objects.instances import Instances
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.tracking.masks import PackedMask
 
 CUBE = SIDE**3
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from any3dis_ros.config import RefinementConfig
 from any3dis_ros.proposals.lifting import Counts, candidates, lift
-from any3dis_ros.scene.visibility import Visibility
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.scene.visibility import Visibility, VisiblePoints
 from any3dis_ros.tracking.following import MaskTrack
+from any3dis_ros.tracking.masks import PackedMask
 
 H, W, L = 6, 7, 4
 
@@ -17,34 +17,30 @@ H, W, L = 6, 7, 4
 def scenes(draw):
     """Random visible points of three keyframes, and a track with random masks in some of them."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    counts = rng.integers(0, 30, 3)
-    pixel = np.concatenate([np.sort(rng.integers(0, H * W, n)) for n in counts]).astype(np.int32)
-    superpoint = rng.integers(0, L, counts.sum()).astype(np.int32)
-    visible = Visibility(
-        np.concatenate([[0], np.cumsum(counts)]),
-        np.arange(counts.sum(), dtype=np.int32),
-        pixel,
-        superpoint,
-        np.maximum(np.bincount(superpoint, minlength=L), 1),
-        np.full(3, W, np.int32),
-    )
+    superpoint = np.append(rng.integers(0, L, 40), L - 1).astype(np.int32)
+    keyframes = []
+    for count in rng.integers(0, 30, 3):
+        point = rng.choice(41, count, replace=False).astype(np.int32)
+        pixel = np.sort(rng.integers(0, H * W, count)).astype(np.int32)
+        keyframes.append(VisiblePoints.of(point, pixel, superpoint, W))
+    visible = Visibility(tuple(keyframes), np.bincount(superpoint))
     pivot = int(rng.integers(3))
     masks = {t: rng.random((H, W)) < 0.5 for t in range(3) if t == pivot or rng.random() < 0.6}
     run = rng.random(3) < 0.8
-    return visible, masks, run, pivot, int(rng.integers(L))
+    return visible, superpoint, masks, run, pivot, int(rng.integers(L))
 
 
 @settings(max_examples=150)
 @given(scenes())
 def test_lift_against_counting_one_point_at_a_time(scene):
-    visible, masks, run, pivot, seed = scene
+    visible, superpoint, masks, run, pivot, seed = scene
     track = MaskTrack(seed, pivot, 0.9, {t: PackedMask.pack(m) for t, m in masks.items()}, run)
     seen = visible.seen()
-    counts = lift(track, visible, seen)
+    (counts,) = lift([track], visible, seen)
     inside = np.zeros((3, L), int)
     for t, mask in masks.items():
-        for e in range(visible.indptr[t], visible.indptr[t + 1]):
-            inside[t, visible.superpoint[e]] += mask.ravel()[visible.pixel[e]]
+        for point, pixel in zip(visible.keyframes[t].point, visible.keyframes[t].pixel, strict=True):
+            inside[t, superpoint[point]] += mask.ravel()[pixel]
     touched = np.flatnonzero(inside.sum(0))
     np.testing.assert_array_equal(counts.superpoints, touched)
     np.testing.assert_array_equal(counts.inside, inside[:, touched])
@@ -64,16 +60,12 @@ def test_coverage_is_a_share_of_what_is_seen():
 
 
 def test_an_empty_mask_is_evidence_only_where_the_seed_is_out_of_sight():
-    visible = Visibility(
-        np.array([0, 4, 8, 12]),
-        np.arange(12, dtype=np.int32),
-        np.tile(np.arange(4, dtype=np.int32), 3),
-        np.int32([0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1]),
-        np.array([2, 4]),
-        np.full(3, W, np.int32),
-    )
+    superpoint = np.int32([0, 0, 1, 1, 1, 1])
+    pixel = np.arange(4, dtype=np.int32)
+    shown = [np.int32(points) for points in ([0, 1, 2, 3], [0, 1, 2, 3], [2, 3, 4, 5])]
+    visible = Visibility(tuple(VisiblePoints.of(p, pixel, superpoint, W) for p in shown), np.array([2, 4]))
     mask = np.zeros((H, W), bool)
     mask[0, :2] = True
     track = MaskTrack(0, 0, 1.0, {0: PackedMask.pack(mask)}, np.ones(3, bool))
-    counts = lift(track, visible, visible.seen())
+    (counts,) = lift([track], visible, visible.seen())
     assert counts.run.tolist() == [True, False, True]  # keyframe 1 shows the seed, keyframe 2 does not

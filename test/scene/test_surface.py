@@ -40,7 +40,7 @@ def test_neighbours_are_found_block_by_block_and_the_search_can_be_stopped(monke
     monkeypatch.setattr(surface_module, "_BLOCK", 17)
     told = []
     found = nearest_points(points, 4, lambda stage, done, total, instances=0: told.append((stage, done, total)))
-    np.testing.assert_array_equal(found[0], distance)
+    np.testing.assert_array_equal(found[0], distance.astype(np.float32))
     np.testing.assert_array_equal(found[1], neighbour)
     assert told == [("neighbours", done, 50) for done in (0, 17, 34, 50)]
 

@@ -10,7 +10,7 @@ from any3dis_ros.config import MapConfig, VisibilityConfig
 from any3dis_ros.errors import Cancelled
 from any3dis_ros.scene.frames import Camera, Frame
 from any3dis_ros.scene.mapping import fuse
-from any3dis_ros.scene.visibility import compute_visibility
+from any3dis_ros.scene.visibility import VisiblePoints, compute_visibility
 
 CAMERA = Camera(40, 30, np.array([[35.0, 0, 19.5], [0, 33.0, 14.5], [0, 0, 1]]))
 
@@ -42,7 +42,7 @@ def test_against_brute_force(seed, threshold):
     T[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     T[:3, 3] = rng.uniform(-0.3, 0.3, 3)
     frame = Frame(0, np.zeros((30, 40, 3), np.uint8), depth, CAMERA, T)
-    visible = compute_visibility(points, np.zeros(200, np.int32), [frame], VisibilityConfig(threshold))
+    (visible,) = compute_visibility(points, np.zeros(200, np.int32), [frame], VisibilityConfig(threshold)).keyframes
     expected = brute_force(points.astype(float), frame, threshold)
     found = dict(zip(visible.point.tolist(), visible.pixel.tolist(), strict=True))
     different = {k for k in set(found) | set(expected) if found.get(k) != expected.get(k)}
@@ -55,12 +55,12 @@ def test_occluded_points_are_not_visible(two_boxes):
     cloud = fuse(frames, MapConfig(voxel_size_m=0.03))
     visible = compute_visibility(cloud.points, np.zeros(len(cloud), np.int32), frames, VisibilityConfig(0.05))
     for t, hit in enumerate(hits):
-        own = visible.entries(t)
+        own = visible.keyframes[t]
         low, high = BOXES[2]
         on_post = ((cloud.points > low - 0.02) & (cloud.points < high + 0.02) & (cloud.points[:, 2:] > 0.1)).all(1)
-        shown = hit.ravel()[visible.pixel[own][on_post[visible.point[own]]]]
+        shown = hit.ravel()[own.pixel[on_post[own.point]]]
         assert (shown == 2).mean() > 0.9 or len(shown) < 20
-        assert 0 < len(visible.point[own]) < len(cloud)
+        assert 0 < len(own.point) < len(cloud)
 
 
 def test_seen_counts_visible_points_of_each_superpoint(two_boxes):
@@ -70,28 +70,27 @@ def test_seen_counts_visible_points_of_each_superpoint(two_boxes):
     visible = compute_visibility(cloud.points, superpoint, frames, VisibilityConfig())
     seen = visible.seen()
     assert seen.shape == (len(frames), 7)
-    for t in range(len(frames)):
+    for t, own in enumerate(visible.keyframes):
         for l in range(7):  # noqa: E741 - the paper's symbol
-            assert seen[t, l] == sum(superpoint[p] == l for p in visible.point[visible.entries(t)])
+            assert seen[t, l] == sum(superpoint[p] == l for p in own.point)
     np.testing.assert_array_equal(visible.size, np.bincount(superpoint))
 
 
 def test_rows_select_entries_by_image_row(two_boxes):
     frames, _ = two_boxes
     cloud = fuse(frames, MapConfig(voxel_size_m=0.05))
-    visible = compute_visibility(cloud.points, np.zeros(len(cloud), np.int32), frames, VisibilityConfig())
+    visible = compute_visibility(cloud.points, np.zeros(len(cloud), np.int32), frames, VisibilityConfig()).keyframes[3]
     rows = visible.pixel // 160
     for first, end in ((0, 120), (30, 60), (60, 60), (119, 120)):
-        own = visible.rows(3, first, end)
+        own = visible.rows(first, end)
         inside = (rows >= first) & (rows < end)
-        inside[: visible.indptr[3]] = inside[visible.indptr[4] :] = False
         np.testing.assert_array_equal(np.arange(own.start, own.stop), np.flatnonzero(inside))
 
 
 def test_invalid_depth_confirms_nothing():
     frame = Frame(0, np.zeros((30, 40, 3), np.uint8), np.zeros((30, 40), np.uint16), CAMERA, np.eye(4))
     visible = compute_visibility(np.float32([[0, 0, 0.05]]), np.int32([0]), [frame], VisibilityConfig())
-    assert len(visible.point) == 0
+    assert visible.total == 0
     assert visible.seen().tolist() == [[0]]
 
 
@@ -99,7 +98,27 @@ def test_points_behind_the_camera_or_not_finite_are_not_visible():
     frame = Frame(0, np.zeros((30, 40, 3), np.uint8), np.full((30, 40), 1000, np.uint16), CAMERA, np.eye(4))
     points = np.float32([[0, 0, -1], [0, 0, 0], [1e30, 0, 1], [0, 0, 1]])
     visible = compute_visibility(points, np.arange(4, dtype=np.int32), [frame], VisibilityConfig())
-    assert visible.point.tolist() == [3]
+    assert [k.point.tolist() for k in visible.keyframes] == [[3]]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 40))
+def test_runs_of_superpoints_answer_as_counting_points_does(seed, count):
+    rng = np.random.default_rng(seed)
+    superpoint = rng.integers(0, 4, 50).astype(np.int32)
+    point = rng.permutation(50)[:count].astype(np.int32)
+    pixel = np.sort(rng.integers(0, 30, count)).astype(np.int32)
+    visible = VisiblePoints.of(point, pixel, superpoint, 6)
+    own = superpoint[point]
+    np.testing.assert_array_equal(np.repeat(visible.owner, np.diff(visible.run)), own)
+    assert (np.diff(visible.owner) != 0).all()
+    np.testing.assert_array_equal(visible.count(5), np.bincount(own, minlength=5))
+    first = int(rng.integers(0, count + 1))
+    flags = rng.random(int(rng.integers(0, count - first + 1))) < 0.5
+    expected = np.bincount(own[first : first + len(flags)][flags], minlength=5)
+    np.testing.assert_array_equal(visible.count_flagged(flags, 5, first), expected)
+    for one in range(5):
+        np.testing.assert_array_equal(visible.pixels(one), pixel[own == one])
 
 
 def test_progress_can_cancel(two_boxes):

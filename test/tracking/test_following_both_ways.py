@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from any3dis_ros.config import SeedingConfig
-from any3dis_ros.scene.visibility import Visibility
-from any3dis_ros.tracking.base import PackedMask, PromptedObject, Track, TrackRequest
+from any3dis_ros.scene.visibility import Visibility, VisiblePoints
+from any3dis_ros.tracking.base import PromptedObject, Track, TrackRequest
 from any3dis_ros.tracking.following import Candidate, follow
+from any3dis_ros.tracking.masks import PackedMask
 
 FULL = PackedMask.pack(np.ones((2, 2), bool))
 
@@ -29,15 +30,14 @@ class Recorder:
 
 def setting(sight: list[int]) -> tuple[Visibility, np.ndarray]:
     """One superpoint of four points, of which keyframe t sees `sight[t]`."""
-    visible = Visibility(
-        indptr=np.cumsum([0, *sight]),
-        point=np.concatenate([np.arange(n) for n in sight]).astype(np.int32),
-        pixel=np.concatenate([np.arange(n) for n in sight]).astype(np.int32),
-        superpoint=np.zeros(sum(sight), np.int32),
-        size=np.array([4]),
-        widths=np.full(len(sight), 2, np.int32),
-    )
+    visible = Visibility(tuple(keyframe([0] * n) for n in sight), np.array([4]))
     return visible, np.array(sight, np.int32)[:, None]
+
+
+def keyframe(superpoint: list[int]) -> VisiblePoints:
+    """A keyframe that shows points of these superpoints, one a pixel."""
+    at = np.arange(len(superpoint), dtype=np.int32)
+    return VisiblePoints.of(at, at, np.int32(superpoint), 2)
 
 
 def run(session: Recorder, sight: list[int], pivot: int):
@@ -58,13 +58,9 @@ def test_both_directions_start_at_the_pivot_and_skip_frames_out_of_sight():
 
 def test_a_lost_object_is_prompted_where_its_seed_reappears():
     """The seed leaves for keyframe 2, where other superpoints keep the view in sight, and comes back at 3."""
-    visible, seen = setting([4, 4, 4, 4, 4])
-    visible = Visibility(
-        visible.indptr, visible.point, visible.pixel, visible.superpoint, np.array([4, 4]), visible.widths
-    )
-    visible.superpoint[8:12] = 1  # keyframe 2 sees another superpoint only
-    visible.superpoint[2:4] = 1  # which the pivot mask covers as well
-    seen = np.array([[2, 2], [4, 0], [0, 4], [4, 0], [4, 0]], np.int32)
+    shown = [[0, 0, 1, 1], [0] * 4, [1] * 4, [0] * 4, [0] * 4]  # the pivot mask covers both superpoints
+    visible = Visibility(tuple(keyframe(s) for s in shown), np.array([4, 4]))
+    seen = visible.seen()
     session = Recorder(found=[0, 1], found_when_corrected=[3, 4])
     candidate = Candidate(0, PromptedObject(7, 0, 0.9, FULL))
     (track,) = follow(session, [candidate], visible, seen, SeedingConfig())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from any3dis_ros.config import SeedingConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.scene.visibility import Visibility, VisiblePoints
 from any3dis_ros.tracking.seeding import choose_seeds, farthest_points, pivot_views, seed_prompt, view_scores
 
 
@@ -95,13 +95,14 @@ def test_prompts_lie_on_the_projected_superpoint_apart_from_each_other():
     W = CAMERA.width
     row = np.array([10 * W + u for u in range(5, 26)], np.int32)  # superpoint 1: a horizontal line of 21 pixels
     other = np.array([30 * W + u for u in range(40)], np.int32)
+    superpoint = np.repeat(np.int32([1, 0]), [21, 40])
+    nothing, at = np.zeros(0, np.int32), np.arange(61, dtype=np.int32)
     visible = Visibility(
-        indptr=np.array([0, 0, 61]),
-        point=np.arange(61, dtype=np.int32),
-        pixel=np.concatenate([row, other]),
-        superpoint=np.repeat(np.int32([1, 0]), [21, 40]),
-        size=np.array([40, 21]),
-        widths=np.int32([W, W]),
+        (
+            VisiblePoints.of(nothing, nothing, superpoint, W),
+            VisiblePoints.of(at, np.concatenate([row, other]), superpoint, W),
+        ),
+        np.array([40, 21]),
     )
     prompt = seed_prompt(visible, 1, 1, SeedingConfig(prompt_points=3))
     assert prompt.frame == 1

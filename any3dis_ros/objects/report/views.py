@@ -97,7 +97,7 @@ def project_labels(instances: Instances, frame: Frame, config: VisibilityConfig,
     points appears at that depth and lies at a similar depth.
     """
     H, W = frame.depth.shape
-    visible = compute_visibility(instances.points, instances.superpoint, [frame], config)
+    visible = compute_visibility(instances.points, instances.superpoint, [frame], config).keyframes[0]
     label = np.zeros(H * W, np.int32)
     label[visible.pixel] = instances.labels[visible.point]
     if not len(visible.pixel):

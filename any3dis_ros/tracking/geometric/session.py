@@ -15,19 +15,12 @@ from any3dis_ros.config import GeometricConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.tracking.base import (
-    Mask,
-    PackedMask,
-    PointPrompt,
-    PromptedObject,
-    PromptPolicy,
-    Track,
-    TrackRequest,
-)
+from any3dis_ros.tracking.base import PointPrompt, PromptedObject, PromptPolicy, Track, TrackRequest
 from any3dis_ros.tracking.geometric.evidence import FollowParams, Workspace, new_workspace
 from any3dis_ros.tracking.geometric.following import ABSTAINED, FOUND, follow
 from any3dis_ros.tracking.geometric.prompting import candidates
 from any3dis_ros.tracking.geometric.views import REFERENCE_AREA, prepare_views, stacked
+from any3dis_ros.tracking.masks import Mask, PackedMask
 
 IN_FLIGHT = 4  # tracks begun ahead of the one being handed out, per worker
 

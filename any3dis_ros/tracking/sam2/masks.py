@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from any3dis_ros.tracking.base import PackedMask
+from any3dis_ros.scene.visibility import VisiblePoints
+from any3dis_ros.tracking.masks import PackedMask, Tally
 from any3dis_ros.tracking.sam2.shortage import is_shortage
 
 
@@ -39,9 +40,10 @@ class LogitMask:
                 raise
         return _sampled(self.logits.cpu(), flat, self.frame_shape)  # masks in flight may have filled the device
 
-    def tally(self, pixels: NDArray[np.int32], groups: NDArray[np.int32], count: int) -> NDArray[np.int64]:
-        """Return how many of the pixels (M flat indices, rising) of each group (M int32, 0..count-1) lie inside."""
-        return np.bincount(groups[self.sample(pixels)], minlength=count)
+    def tally(self, visible: VisiblePoints, L: int) -> Tally:
+        """Return which of L superpoints have visible points inside, and how many."""
+        own = visible.rows(*self.rows)
+        return Tally.of(visible.count_flagged(self.sample(visible.pixel[own]), L, own.start))
 
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU, at the keyframe's resolution."""

@@ -14,7 +14,8 @@ from any3dis_ros.config import Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Clock, Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.tracking.base import Mask, PointPrompt, PromptedObject, Track, TrackRequest
+from any3dis_ros.tracking.base import PointPrompt, PromptedObject, Track, TrackRequest
+from any3dis_ros.tracking.masks import Mask
 from any3dis_ros.tracking.sam2.features import FeatureStore
 from any3dis_ros.tracking.sam2.known_masks import KnownMasks
 from any3dis_ros.tracking.sam2.masks import kept_masks

@@ -18,8 +18,9 @@ from any3dis_ros.scene.mapping import MapCloud
 from any3dis_ros.scene.superpoints import compute_superpoints
 from any3dis_ros.scene.surface import build_surface
 from any3dis_ros.scene.visibility import compute_visibility
-from any3dis_ros.tracking.base import PackedMask, PointPrompt
+from any3dis_ros.tracking.base import PointPrompt
 from any3dis_ros.tracking.following import Candidate, MaskTrack, follow
+from any3dis_ros.tracking.masks import PackedMask
 from any3dis_ros.tracking.seeding import farthest_points, view_scores
 from benchmarks.reference import merging, pivots, projection, proposals, superpoints, tracking
 
@@ -54,8 +55,8 @@ def test_visibility_equals_dense_projection(seed, count):
     shown, pixel = projection.project(points, frame, THRESHOLD)
     visible = compute_visibility(points, superpoint, [frame], VisibilityConfig(THRESHOLD))
     order = np.argsort(pixel[shown] @ [W, 1], kind="stable")
-    np.testing.assert_array_equal(visible.point, np.flatnonzero(shown)[order])
-    np.testing.assert_array_equal(visible.pixel, (pixel[shown] @ [W, 1])[order])
+    np.testing.assert_array_equal(visible.keyframes[0].point, np.flatnonzero(shown)[order])
+    np.testing.assert_array_equal(visible.keyframes[0].pixel, (pixel[shown] @ [W, 1])[order])
     np.testing.assert_array_equal(visible.seen()[0], projection.counted(shown, projection.members(superpoint)))
     np.testing.assert_array_equal(visible.views(count), shown)
 
@@ -102,13 +103,13 @@ def test_lifting_and_algorithm_1_equal_counting_over_all_points(seed):
     for t, mask in enumerate(masks):
         r, c = rng.integers(0, 12), rng.integers(0, 16)
         mask[r : r + rng.integers(1, 20), c : c + rng.integers(1, 24)] = True
-        own = visible.entries(t)
-        shown[t, visible.point[own]] = True
-        pixel[t, visible.point[own]] = np.stack(np.divmod(visible.pixel[own], W), 1)
+        own = visible.keyframes[t]
+        shown[t, own.point] = True
+        pixel[t, own.point] = np.stack(np.divmod(own.pixel, W), 1)
     inside = [proposals.in_mask(m, s, p) for m, s, p in zip(masks, shown, pixel, strict=True)]
     track = MaskTrack(0, 0, 1.0, {t: PackedMask.pack(m) for t, m in enumerate(masks)}, np.ones(4, bool))
     seen = visible.seen()
-    counts = lift(track, visible, seen)
+    (counts,) = lift([track], visible, seen)
     counts.run[:] = True  # the printed algorithm takes all views
     expected_inside, expected_seen = proposals.lift(inside, shown, projection.members(superpoint))
     np.testing.assert_array_equal(seen, expected_seen)

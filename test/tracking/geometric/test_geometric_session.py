@@ -11,9 +11,10 @@ from geometric_scenes import BLUE, RED, TABLE, Solid, iou, middle, render
 from any3dis_ros.config import GeometricConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.scene.frames import Camera, Frame
-from any3dis_ros.tracking.base import MaskTracker, PackedMask, PointPrompt, TrackingSession, TrackRequest
+from any3dis_ros.tracking.base import MaskTracker, PointPrompt, TrackingSession, TrackRequest
 from any3dis_ros.tracking.geometric import GeometricSession, GeometricTracker
 from any3dis_ros.tracking.geometric.session import IN_FLIGHT
+from any3dis_ros.tracking.masks import PackedMask
 
 CONFIG = GeometricConfig()
 BOX_IDS = {"red": 2, "blue": 3}
@@ -58,19 +59,19 @@ def test_a_negative_point_keeps_its_place_out(table_scene, table_session):
     alone = sorted(table_session.prompt([PointPrompt.on(2, on)], 3)[0], key=lambda o: o.mask.area)
     assert len(alone) > 1
     off = middle(alone[-1].mask.dense() & ~alone[0].mask.dense())
-    pixel = np.array([int(off[0, 1]) * 320 + int(off[0, 0])], np.int32)
-    assert alone[-1].mask.sample(pixel)[0]
+    u, v = off[0].astype(int)
+    assert alone[-1].mask.full()[v, u]
     found = table_session.prompt([PointPrompt(2, np.concatenate([on, off]), np.array([1, 0], np.int8))], 3)[0]
     assert alone[0].object_id in {o.object_id for o in found}
-    assert not any(o.mask.sample(pixel)[0] for o in found)
+    assert not any(o.mask.full()[v, u] for o in found)
 
 
 def test_several_points_are_all_inside(table_scene, table_session):
     ids = table_scene[1]
     points = np.concatenate([middle(ids[2] == 2), middle(ids[2] == 3)])
-    flat = (points[:, 1] * 320 + points[:, 0]).astype(np.int32)
+    u, v = points.astype(int).T
     for o in table_session.prompt([PointPrompt.on(2, points)], 3)[0]:
-        assert o.mask.sample(flat).all()
+        assert o.mask.full()[v, u].all()
 
 
 def test_contradicting_points_and_points_outside_are_borne(table_session):
@@ -112,14 +113,12 @@ def test_masks_are_on_the_reduced_grid_of_the_full_keyframe(table_scene):
     (track,) = session.track([TrackRequest(found.object_id, [1])])
     mask = track.masks[1].packed()
     assert (mask.frame_shape, mask.shape) == ((480, 640), (360, 480))
-    every = np.arange(480 * 640, dtype=np.int32)
-    assert iou(mask.sample(every).reshape(480, 640), truth[1]) > 0.8
+    assert iou(mask.full(), truth[1]) > 0.8
     session.close()
 
 
 def best_of(found, truth):
-    every = np.arange(truth.size, dtype=np.int32)
-    return max(found, key=lambda o: iou(o.mask.sample(every).reshape(truth.shape), truth))
+    return max(found, key=lambda o: iou(o.mask.full(), truth))
 
 
 def test_a_hidden_box_is_absent_and_found_again():

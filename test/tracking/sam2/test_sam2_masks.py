@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from any3dis_ros.scene.visibility import VisiblePoints
 from any3dis_ros.tracking.sam2 import masks
 from any3dis_ros.tracking.sam2.masks import LogitMask, kept_masks
 
@@ -38,6 +39,13 @@ def test_sampling_is_looking_up_the_mask_at_full_size(seed, side, H, W):
     np.testing.assert_array_equal(packed.dense(), full.numpy() > 0)
     inside = np.flatnonzero((full > 0).any(1))
     assert not len(inside) or (mask.rows[0] <= inside[0] and inside[-1] < mask.rows[1] <= H)
+    pixel = np.sort(pixels[: H * W // 2 + 1])
+    superpoint = (np.arange(H * W, dtype=np.int32) // 5) % 7
+    visible = VisiblePoints.of(pixel, pixel, superpoint, W)
+    expected = np.bincount(superpoint[pixel][mask.sample(pixel)], minlength=7)
+    tally = mask.tally(visible, 7)
+    np.testing.assert_array_equal(tally.superpoints, np.flatnonzero(expected))
+    np.testing.assert_array_equal(tally.points, expected[expected > 0])
 
 
 def test_rows_are_few_around_a_small_mask():
