@@ -138,10 +138,12 @@ def command(arguments: Sequence[str]) -> str:
     """Return the command line as another machine would type it: folders by their names, without where it is kept."""
     program, *given = arguments
     if not program.startswith("any3dis-bench"):
-        program = f"python -m benchmarks.{Path(program).stem}"
-    if "--output" in given:
-        k = given.index("--output")
-        given = given[:k] + given[k + 2 :]
+        inside = Path(program).with_suffix("").as_posix().rpartition("/benchmarks/")[2]
+        program = f"python -m benchmarks.{inside.replace('/', '.')}"
+    for folder in ("--output", "--work"):
+        if folder in given:
+            k = given.index(folder)
+            given = given[:k] + given[k + 2 :]
     return " ".join([program, *(Path(g).name if "/" in g else g for g in given)])
 
 

@@ -52,6 +52,8 @@ def test_a_command_names_folders_as_another_machine_would(tmp_path: Path) -> Non
     given = ["any3dis-bench table1", str(tmp_path / "room1-mild"), "--output", "/elsewhere", "--replicates", "2"]
     assert tables.command(given) == "any3dis-bench table1 room1-mild --replicates 2"
     assert tables.command(["/home/me/benchmarks/oracle.py", "room32"]) == "python -m benchmarks.oracle room32"
+    nested = ["/benchmarks/x/benchmarks/speed/run.py", "--work", "/scratch/room", "--loads", "0-2"]
+    assert tables.command(nested) == "python -m benchmarks.speed.run --loads 0-2"
 
 
 def test_cells_show_shares_in_percent() -> None:
