@@ -145,6 +145,13 @@ class Sam2Config(Section):
         "and leaves more mistakes unmended (harsh simulated tracks: -16 AP50)",
         low=1,
     )
+    pivot_views: int = param(
+        2,
+        "pivot views tried for every seed; small things share one or two, and are lost where that one's track errs "
+        "(harsh simulated tracks: 1 -3.6 AP50, a fifth of the tracks saved)",
+        low=1,
+        high=8,
+    )
     image_size: int = param(
         1024,
         "pixels; side of the square that the network sees, a multiple of 32 (512: a fifth of the work to encode a "
@@ -201,14 +208,20 @@ class RefinementConfig(Section):
 class MergingConfig(Section):
     """From redundant proposals to ranked ones, and to one label a point."""
 
+    consensus_iou: float = param(
+        0.4,
+        "IoU; proposals that overlap by as much vote on their superpoints, 1 = each keeps its own",
+        low=0.0,
+        high=1.0,
+    )
     duplicate_iou: float = param(
-        0.3, "IoU; a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0
+        0.2, "IoU; a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0
     )
     containment: float = param(
         0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0
     )
     part_ratio: float = param(
-        4.0, "times its part's points; a larger whole leaves it alone (fitting scenes, AP25: 2 +0.2, 8 -0.6)", low=1.0
+        8.0, "times its part's points; a larger whole leaves it alone (simulated SAM 2, harsh: 4 -6 precision)", low=1.0
     )
     scrap_share: float = param(
         0.1, "of the whole's confidence; a part that reaches less goes, however large the whole", low=0.0, high=1.0

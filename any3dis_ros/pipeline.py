@@ -15,6 +15,7 @@ from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Nested, Progress, silent
+from any3dis_ros.proposals.consensus import consensus
 from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, judge, membership, overlap, rank
@@ -90,12 +91,14 @@ def segment(
         session.close()
     with clock("merging"):
         found = [p for p in tracked if p is not None]
-        proposals = [*found, *foreign]
         size = views.visible.size
-        progress("merging", 0, 1, len(proposals))
-        shared, own = overlap(proposals, size), slice(len(found))
-        evidence = judge(found, shared[own, own], shapes, policy.learnt_objectness, config.merging)
+        progress("merging", 0, 1, len(found) + len(foreign))
+        alike = overlap(found, size)
+        evidence = judge(found, alike, shapes, policy.learnt_objectness, config.merging)
+        agreed, evidence = consensus(found, evidence, alike, config.merging)
+        proposals = [*agreed, *foreign]
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
+        shared = overlap(proposals, size)
         kept = rank(confidences, shared, config.merging)
         ranked, scores = [proposals[q] for q in kept], confidences[kept]
         label = exclusive_labels(ranked, scores, shared[kept][:, kept], size, config.merging)
@@ -107,7 +110,7 @@ def segment(
         proposals=membership(ranked, len(size)).toarray().astype(bool),
         scores=scores.astype(np.float32),
         labels=label[superpoint],
-        from_network=np.array(kept, np.int64) >= len(found),
+        from_network=np.array(kept, np.int64) >= len(agreed),
         best_views=tuple(p.best_views for p in ranked),
         masks=tuple(p.masks for p in ranked),
         statistics={
@@ -120,7 +123,7 @@ def segment(
             "raw_proposals": len(found),
             "network_proposals": len(foreign),
             "proposals": len(ranked),
-            "proposals_from_network": sum(q >= len(found) for q in kept),
+            "proposals_from_network": sum(q >= len(agreed) for q in kept),
             "seconds": clock.seconds,
         },
     )

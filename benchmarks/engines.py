@@ -29,7 +29,7 @@ def make_engine(
     Args:
         engine: one of `ENGINES`.
         scene: what a simulated engine reads.
-        config: `tracker` is what the package's own engines go by.
+        config: `tracker` is what the package's own engines go by; simulated ones are prompted as `tracker.sam2` says.
         replicate: which draw of a simulated engine's errors.
         view_sensitivity: of those errors to the pivot view (`simulated_tracks`).
 
@@ -37,7 +37,7 @@ def make_engine(
         InputError: SAM 2 cannot run here, and what would make it.
     """
     if engine in SIMULATED:
-        return SimulatedTracker(scene, SIMULATED[engine], replicate, view_sensitivity)
+        return SimulatedTracker(scene, SIMULATED[engine], replicate, view_sensitivity, config.tracker.sam2)
     return _tracker(dataclasses.replace(config.tracker, engine=engine))
 
 

@@ -77,7 +77,7 @@ def learn_from(folder: str | Path) -> Room:
     points = np.array([size[p.superpoints].sum() for p in proposals])
     evidence = [p.evidence for p in proposals]
     features = measure(evidence, member, shared, points, scene.shapes)
-    by_evidence = confidence(evidence, corroboration(evidence, shared, points))
+    by_evidence = confidence(evidence, corroboration(evidence, shared, points), [e.agreement for e in evidence])
     masks = member.toarray().astype(bool)
     things = scene.overlap(masks, by_evidence.astype(np.float32))
     every_id = np.unique(truth.instance[truth.instance > 0])

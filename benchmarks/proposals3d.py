@@ -23,6 +23,7 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.objects.overlap import overlap as overlap_points
 from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
+from any3dis_ros.proposals.consensus import consensus
 from any3dis_ros.proposals.merging import Proposal, Region, judge, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.scene.network_masks import NetworkMasks
@@ -59,11 +60,8 @@ def tracked(
     session.close()
     found = [p for p in all_tracks if p is not None]
     shared = overlap(found, prepared.size)
-    return (
-        found,
-        judge(found, shared, prepared.shapes, tracker.policy.learnt_objectness, config.merging),
-        len(all_tracks),
-    )
+    confidences = judge(found, shared, prepared.shapes, tracker.policy.learnt_objectness, config.merging)
+    return *consensus(found, confidences, shared, config.merging), len(all_tracks)
 
 
 def ranked(

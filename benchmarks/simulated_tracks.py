@@ -86,16 +86,26 @@ class _Object:
 
 
 class SimulatedTracker:
-    """An engine whose masks come from a scene's instance images."""
-
-    policy = PromptPolicy(pivot_views=1, masks_per_prompt=1, min_score=0.6, seeds_per_round=Sam2Config.seeds_per_round)
+    """An engine whose masks come from a scene's instance images; it is prompted as SAM 2 is."""
 
     def __init__(
-        self, scene: BenchmarkScene, level: str = "perfect", replicate: int = 0, view_sensitivity: float = 0.0
+        self,
+        scene: BenchmarkScene,
+        level: str = "perfect",
+        replicate: int = 0,
+        view_sensitivity: float = 0.0,
+        config: Sam2Config | None = None,
     ) -> None:
+        config = config or Sam2Config()
         if level not in LEVELS:
             raise InputError(f"error level '{level}' is unknown; expected one of {', '.join(LEVELS)}")
         self.name = f"simulated-{level}"
+        self.policy = PromptPolicy(
+            pivot_views=config.pivot_views,
+            masks_per_prompt=1,
+            min_score=config.min_score,
+            seeds_per_round=config.seeds_per_round,
+        )
         self._scene = scene
         self._model = LEVELS[level]
         self._sensitivity = view_sensitivity

@@ -25,6 +25,7 @@ from any3dis_ros.objects.evaluation import Evaluation, evaluate_scenes
 from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
+from any3dis_ros.proposals.consensus import consensus
 from any3dis_ros.proposals.lifting import Counts
 from any3dis_ros.proposals.merging import Proposal, Region, judge, membership, overlap, rank
 from any3dis_ros.tracking.base import MaskTracker
@@ -70,7 +71,7 @@ class Setting:
 
 def paper_merging(default: MergingConfig) -> MergingConfig:
     """Return the paper's: every proposal is kept."""
-    return dataclasses.replace(default, duplicate_iou=1.0, containment=1.0, min_share=0.0)
+    return dataclasses.replace(default, consensus_iou=1.0, duplicate_iou=1.0, containment=1.0, min_share=0.0)
 
 
 def run(
@@ -136,7 +137,9 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
     shared = overlap(proposals, prepared.size)
-    return ranked(prepared, proposals, judge(proposals, shared, prepared.shapes, learnt, config), shared, config)
+    confidences = judge(proposals, shared, prepared.shapes, learnt, config)
+    agreed, confidences = consensus(proposals, confidences, shared, config)
+    return ranked(prepared, agreed, confidences, overlap(agreed, prepared.size), config)
 
 
 def ranked(

@@ -23,7 +23,8 @@ OPTIMISATIONS = {"none": "all_lifted", "Algorithm 1": "view_dp", "default": Conf
 def variants(default: Config) -> list[Variant]:
     """Return pivot × optimisation, first as the paper keeps and scores proposals, then as we do."""
     geometric = dataclasses.replace(default.tracker.geometric, pivot_views=1)
-    tracker = dataclasses.replace(default.tracker, geometric=geometric)
+    sam2 = dataclasses.replace(default.tracker.sam2, pivot_views=1)
+    tracker = dataclasses.replace(default.tracker, geometric=geometric, sam2=sam2)
     paper = study.paper_merging(default.merging)
     return [
         Variant(

@@ -88,13 +88,20 @@ def distinct(first: NDArray[np.integer], second: NDArray[np.integer]) -> tuple[N
     return code // width, code % width
 
 
-def confidence(evidence: Sequence[Evidence], found: NDArray[np.int64]) -> NDArray[np.float64]:
+def confidence(
+    evidence: Sequence[Evidence], found: NDArray[np.int64], agreement: Sequence[float]
+) -> NDArray[np.float64]:
     """Return score × agreement × support × corroboration, Q in 0-1.
 
     Support approaches 1 with the number n of views as ``1 - exp(-n / 5)``, corroboration with the number m of pivot
     views as ``1 - exp(-m / 2)``.
+
+    Args:
+        evidence: of Q proposals.
+        found: Q, number of pivot views that found each (`corroboration`).
+        agreement: Q, how well each and its masks agree: over all points, or in the median view. A view in which the
+            mask fled to the wall outweighs by its points all that show a mug; the median asks what most views say.
     """
     score = np.array([e.score for e in evidence])
-    agreement = np.array([e.agreement for e in evidence])
     views = np.array([e.views for e in evidence])
-    return np.asarray(score * agreement * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))
+    return np.asarray(score * np.array(agreement) * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -76,11 +77,17 @@ def judge(
         return np.ones(len(proposals))
     evidence = [p.evidence for p in proposals]
     points = shared.diagonal()
-    by_evidence = confidence(evidence, corroboration(evidence, shared, points))
+    found = corroboration(evidence, shared, points)
     if not learnt or config.confidence == "evidence":
-        return by_evidence
+        return confidence(evidence, found, [e.median_iou for e in evidence])
+    by_evidence = confidence(evidence, found, [e.agreement for e in evidence])
     features = measure(evidence, membership(proposals, len(shapes.size)), shared, points, shapes)
     return blended(by_evidence, fitted().probability(features))
+
+
+def able(confidences: NDArray[np.float64], points: NDArray[np.int64], config: MergingConfig) -> NDArray[np.bool_]:
+    """Return which proposals are large and certain enough to be kept, Q bool."""
+    return np.asarray((points >= config.min_points) & (confidences >= config.min_share * confidences.max(initial=0)))
 
 
 def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig) -> list[int]:
@@ -98,7 +105,7 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
     """
     points = shared.diagonal()
     kept: list[int] = []
-    alive = (points >= config.min_points) & (confidences >= config.min_share * confidences.max(initial=0))
+    alive = able(confidences, points, config)
     for q in np.argsort(-confidences, kind="stable"):
         if not alive[q]:
             continue
@@ -116,7 +123,12 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
 def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_matrix:
     """Return the number of points that each pair of proposals shares, Q×Q sparse; the diagonal holds their own."""
     member = membership(proposals, len(size))
-    return sparse.csr_matrix((member.multiply(size[None, :])).tocsr() @ member.T)
+    by_superpoint = member.tocsc()
+    indptr, indices, data = _overlaps(
+        member.indptr, member.indices, by_superpoint.indptr, by_superpoint.indices, size.astype(np.int64)
+    )
+    upper = sparse.csr_matrix((data, indices, indptr), shape=(len(proposals), len(proposals)))
+    return sparse.csr_matrix(upper + sparse.triu(upper, 1).T)
 
 
 def membership(proposals: Sequence[Region], L: int) -> sparse.csr_matrix:
@@ -191,3 +203,36 @@ def _sharing(shared: sparse.csr_matrix, q: int) -> tuple[NDArray[np.int32], NDAr
     """Return the proposals that share points with proposal `q`, itself among them, and how many."""
     own = slice(shared.indptr[q], shared.indptr[q + 1])
     return shared.indices[own], shared.data[own]
+
+
+@numba.njit(cache=True, nogil=True)
+def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-untyped-def]
+    """Return the upper triangle of the points shared, as a CSR matrix: half the work of a product of matrices.
+
+    Proposal q holds the superpoints ``indices[indptr[q]:indptr[q+1]]``, superpoint m is held by
+    ``holder[holders_from[m]:holders_from[m+1]]``, rising.
+    """
+    Q = len(indptr) - 1
+    first = holders_from[:-1].copy()  # of each superpoint's holders, the first that is not before q
+    shared, met_by = np.zeros(Q, np.int64), np.full(Q, -1)
+    met = np.empty(Q, np.int32)
+    rows, found, points = np.zeros(Q + 1, np.int64), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    for q in range(Q):
+        count = 0
+        for m in indices[indptr[q] : indptr[q + 1]]:
+            for other in holder[first[m] : holders_from[m + 1]]:
+                if met_by[other] != q:
+                    met_by[other] = q
+                    met[count] = other
+                    count += 1
+                shared[other] += size[m]
+            first[m] += 1
+        own = np.sort(met[:count])
+        found.append(own)
+        points.append(shared[own])
+        shared[own] = 0
+        rows[q + 1] = rows[q] + count
+    every, total = np.empty(rows[-1], np.int32), np.empty(rows[-1], np.int64)
+    for q in range(Q):
+        every[rows[q] : rows[q + 1]], total[rows[q] : rows[q + 1]] = found[q + 1], points[q + 1]
+    return rows, every, total

@@ -104,7 +104,7 @@ def measure(
     found = {same: corroboration(evidence, shared, points, same) for same in (0.5, 0.7, 0.8)}
     crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
     edges = np.maximum(crossing["edges"], 1)
-    strength = confidence(evidence, found[0.7])
+    strength = confidence(evidence, found[0.7], [e.agreement for e in evidence])
     along, upward = spread(member, shapes)
     column = {
         "score": [e.score for e in evidence],

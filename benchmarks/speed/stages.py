@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import Config, RefinementConfig
 from any3dis_ros.pipeline import LIFTED_TOGETHER, Views, prompt_seeds, see, to_proposal
+from any3dis_ros.proposals.consensus import consensus
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, overlap, rank
 from any3dis_ros.proposals.refinement import refine
@@ -108,8 +109,10 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
     def merge() -> None:
         shared = overlap(several, size)
         confidence = judge(several, shared, shapes, True, config.merging)
+        agreed, confidence = consensus(several, confidence, shared, config.merging)
+        shared = overlap(agreed, size)
         kept = rank(confidence, shared, config.merging)
-        exclusive_labels([several[q] for q in kept], confidence[kept], shared[kept][:, kept], size, config.merging)
+        exclusive_labels([agreed[q] for q in kept], confidence[kept], shared[kept][:, kept], size, config.merging)
 
     m.time("merging", merge)
     m.sizes = {

@@ -9,7 +9,7 @@ import pytest
 from boxes import BOXES
 from overlaps import one_of_two
 
-from any3dis_ros.config import Config, MapConfig
+from any3dis_ros.config import Config, MapConfig, Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.evaluation import GroundTruth
 from any3dis_ros.proposals.refinement import STRATEGIES
@@ -72,7 +72,8 @@ def test_perfect_tracks_find_both_boxes_by_every_variant(boxes: BenchmarkScene) 
 def test_the_pivot_decides_where_seeds_are_prompted(boxes: BenchmarkScene) -> None:
     config = Config(map=MapConfig(voxel_size_m=0.03))
     prepared = prepare(boxes, "exact", config)
-    tracker = make_engine("perfect", boxes, config)
+    one_view = dataclasses.replace(config.tracker, sam2=Sam2Config(pivot_views=1))
+    tracker = make_engine("perfect", boxes, dataclasses.replace(config, tracker=one_view))
     for pivot in ("first_seen", "3d_aware"):
         seeding = dataclasses.replace(config.seeding, pivot=pivot)
         pool = study.track_counts(prepared, tracker, dataclasses.replace(config, seeding=seeding))
@@ -103,10 +104,10 @@ def test_table_7_crosses_pivot_and_optimisation_with_one_pivot_view_and_keeps_as
     assert len(variants) == len({tuple(v.labels.values()) for v in variants}) == 2 * 3 * 2
     for v in variants:
         c, paper = v.config, v.labels["merging"] == "none"
-        assert c.tracker.geometric.pivot_views == 1
+        assert c.tracker.geometric.pivot_views == c.tracker.sam2.pivot_views == 1
         assert c.seeding.pivot == v.labels["pivot"]
         assert c.refinement.strategy == table7.OPTIMISATIONS[v.labels["optimisation"]]
-        assert (c.merging.duplicate_iou, c.merging.containment) == ((1, 1) if paper else (0.3, 0.8))
+        assert c.merging == (study.paper_merging(Config().merging) if paper else Config().merging)
         assert v.confidence == ("constant" if paper else "own")
 
 

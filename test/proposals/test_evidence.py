@@ -50,14 +50,17 @@ def test_corroboration_counts_pivots_of_the_same_finding(seed, same):
 
 def test_confidence_by_hand_and_in_bounds():
     several = [evidence(score=0.81, agreement=0.5, views=5), evidence(score=0, views=0), evidence(views=1000)]
-    value = confidence(several, np.array([2, 1, 50]))
+    value = confidence(several, np.array([2, 1, 50]), [0.5, 1.0, 1.0])
     assert value[0] == pytest.approx(0.81 * 0.5 * (1 - np.exp(-1)) ** 2)
     assert value[1] == 0
     assert value[2] == pytest.approx(1)
 
 
 def test_more_of_anything_is_never_worse():
-    base = confidence([evidence(score=0.5, agreement=0.5, views=5)], np.array([2]))[0]
-    for better in ({"score": 0.6}, {"agreement": 0.6}, {"views": 6}):
-        assert confidence([evidence(**{"score": 0.5, "agreement": 0.5, "views": 5, **better})], np.array([2]))[0] > base
-    assert confidence([evidence(score=0.5, agreement=0.5, views=5)], np.array([3]))[0] > base
+    known = {"score": 0.5, "views": 5, "found": 2, "agreement": 0.5}
+
+    def value(score: float, views: int, found: int, agreement: float) -> float:
+        return float(confidence([evidence(score=score, views=views)], np.array([found]), [agreement])[0])
+
+    for better in ({"score": 0.6}, {"views": 6}, {"found": 3}, {"agreement": 0.6}):
+        assert value(**{**known, **better}) > value(**known)

@@ -3,37 +3,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from drawn_proposals import ANY_SIZE, SIZE, L, points, proposal, ranked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
-from any3dis_ros.proposals.evidence import Evidence
-from any3dis_ros.proposals.merging import Proposal, exclusive_labels, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import exclusive_labels, judge, membership, overlap, rank
 from any3dis_ros.scene.borders import Borders
 from any3dis_ros.scene.shape import SuperpointShapes
-
-L = 8
-SIZE = np.array([50, 60, 70, 80, 90, 100, 110, 120])
-ANY_SIZE = MergingConfig(min_points=1)
-
-
-def proposal(members: list[int], pivot: int = 0, agreement: float = 0.8, coverage: float = 1.0) -> Proposal:
-    index = np.array(sorted(members), np.int64)
-    evidence = Evidence(members[0], pivot, 0.81, agreement, 1.0, 1.0, 10)
-    return Proposal(index, np.full(len(index), coverage, np.float32), evidence)
-
-
-@st.composite
-def ranked(draw) -> tuple[list[Proposal], np.ndarray]:
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    count = draw(st.integers(0, 12))
-    members = [np.flatnonzero(rng.random(L) < 0.4).tolist() or [int(rng.integers(L))] for _ in range(count)]
-    return [proposal(m, int(rng.integers(3))) for m in members], rng.random(count)
-
-
-def points(p: Proposal) -> set[tuple[int, int]]:
-    return {(int(m), i) for m in p.superpoints for i in range(SIZE[m])}
 
 
 @settings(max_examples=100)
@@ -143,7 +121,7 @@ def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
 
 def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
     shared = overlap([proposal([0, 1, 2, 3, 4]), proposal([0])], SIZE)  # 350 points, 50 of them the small one's
-    anyone = MergingConfig(min_share=0.0)
+    anyone = MergingConfig(min_share=0.0, part_ratio=4.0)
     assert rank(np.array([0.9, 0.3]), shared, anyone) == [0, 1]
     assert rank(np.array([0.9, 0.08]), shared, anyone) == [0]
 

@@ -38,7 +38,7 @@ class Sam2Tracker:
         self._config = config
         self._network = Network(model, choose_precision(config, device), config.compile)
         self.policy = PromptPolicy(
-            pivot_views=1,
+            pivot_views=config.pivot_views,
             masks_per_prompt=1,
             min_score=config.min_score,
             seeds_per_round=config.seeds_per_round,

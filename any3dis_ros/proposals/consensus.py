@@ -1,0 +1,81 @@
+"""What tracks of one thing agree on: each errs elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from any3dis_ros.config import MergingConfig
+from any3dis_ros.proposals.merging import Proposal, able, membership
+
+
+def consensus(
+    proposals: Sequence[Proposal], confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig
+) -> tuple[list[Proposal], NDArray[np.float64]]:
+    """Return the proposals that ranking may keep, each with the superpoints on which those like it agree.
+
+    Tracks of one thing err in different places: one takes in a neighbour, another leaves out a corner. So all that
+    overlap a proposal by at least `consensus_iou` vote, itself included, by their confidence; it gets the superpoints
+    that more than half of the votes hold, covered as they are on average (0 where a track does not hold them).
+
+    Args:
+        proposals: Q.
+        confidences: Q.
+        shared: Q×Q sparse, points that each pair shares (`overlap`).
+        config: `consensus_iou`, and what ranking drops.
+
+    Returns:
+        Those of enough points and confidence, in order, and their confidences.
+    """
+    left = np.flatnonzero(able(confidences, shared.diagonal(), config))
+    voters, votes = [proposals[q] for q in left.tolist()], confidences[left]
+    if config.consensus_iou == 1 or not votes.any():
+        return voters, votes
+    sharing, points = shared[left][:, left].tocsr(), shared.diagonal()[left]
+    row = np.repeat(np.arange(len(left)), np.diff(sharing.indptr))
+    alike = sharing.data >= config.consensus_iou * (points[row] + points[sharing.indices] - sharing.data)
+    voter, end = sharing.indices[alike], np.cumsum(np.bincount(row[alike], minlength=len(left)))
+    member = membership(voters, 1 + max(int(p.superpoints[-1]) for p in voters))
+    coverage = np.concatenate([p.coverage for p in voters])
+    ends, superpoints, covered = _vote(voter, end, votes, member.indptr, member.indices, coverage, member.shape[1])
+    agreed = []
+    for proposal, own, share in zip(voters, np.split(superpoints, ends), np.split(covered, ends), strict=False):
+        agreed.append(replace(proposal, superpoints=own, coverage=share) if len(own) else proposal)
+    return agreed, votes
+
+
+@numba.njit(cache=True, nogil=True)
+def _vote(voter, end, votes, indptr, indices, coverage, L):  # type: ignore[no-untyped-def]
+    """Return what more than half of the votes hold: where each proposal's ends, superpoints, mean coverage.
+
+    Proposal q's voters are ``voter[end[q-1]:end[q]]``; each holds ``indices[indptr[v]:indptr[v+1]]``.
+    """
+    held, covered = np.zeros(L), np.zeros(L)
+    ends = np.empty(len(end), np.int64)
+    superpoints, shares = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
+    total = 0
+    for q in range(len(end)):
+        held[:] = 0
+        covered[:] = 0
+        every = 0.0
+        for v in voter[end[q - 1] if q else 0 : end[q]]:
+            every += votes[v]
+            for e in range(indptr[v], indptr[v + 1]):
+                held[indices[e]] += votes[v]
+                covered[indices[e]] += votes[v] * coverage[e]
+        own = np.flatnonzero(held > every / 2)
+        total += len(own)
+        ends[q] = total
+        superpoints.append(own)
+        shares.append((covered[own] / every).astype(np.float32))
+    flat, share = np.empty(total, np.int64), np.empty(total, np.float32)
+    first = 0
+    for q in range(len(end)):
+        flat[first : ends[q]], share[first : ends[q]] = superpoints[q + 1], shares[q + 1]
+        first = ends[q]
+    return ends, flat, share
