@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 
 import numpy as np
 import pytest
@@ -13,6 +14,16 @@ from any3dis_ros.scene.frames import Camera
 
 settings.register_profile("shared machine", deadline=None)  # numba compiles within the first example
 settings.load_profile("shared machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts_arrive():
+    """Undo what a shell does to its background jobs: they ignore SIGINT, and so would all that the tests start."""
+    former = signal.getsignal(signal.SIGINT)
+    if former is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 @pytest.fixture(autouse=True)
