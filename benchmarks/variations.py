@@ -1,7 +1,7 @@
 """What each of our additions contributes, one thing changed at a time: `python -m benchmarks.variations [SCENE ...]`.
 
-Merging of duplicates and of parts, confidence, drift rejection and the pivot view are varied by themselves, and all of
-the paper's choices at once, for each engine and each noise level of the scenes.
+Merging of duplicates and of parts, consensus, confidence, drift rejection and the pivot view are varied by themselves,
+and all of the paper's choices at once, for each engine and each noise level of the scenes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def variants(default: Config) -> list[Variant]:
         named("nothing", "default", default),
         named("merging", "none", dataclasses.replace(default, merging=unmerged)),
         named("merging", "duplicates alone", merging(containment=1.0)),
+        named("consensus", "off", merging(consensus_iou=1.0)),
         named("confidence", "evidence alone", merging(confidence="evidence")),
         named("confidence", "constant", merging(confidence="constant"), "constant"),
         named("confidence", "own to merge, constant to score", default, "constant"),
