@@ -210,18 +210,19 @@ class MergingConfig(Section):
 
     consensus_iou: float = param(
         0.4,
-        "IoU; proposals that overlap by as much vote on their superpoints, 1 = each keeps its own",
+        "IoU; where no learnt objectness judges, proposals that overlap by as much vote on their superpoints, 1 = each "
+        "keeps its own",
         low=0.0,
         high=1.0,
     )
     duplicate_iou: float = param(
-        0.2, "IoU; a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0
+        0.3, "IoU; a proposal overlapping a better one by more is its duplicate", low=0.0, high=1.0
     )
     containment: float = param(
         0.8, "a proposal inside a better one by more is its part, 1 = keep parts", low=0.0, high=1.0
     )
     part_ratio: float = param(
-        8.0, "times its part's points; a larger whole leaves it alone (simulated SAM 2, harsh: 4 -6 precision)", low=1.0
+        5.0, "times its part's points; a larger whole leaves it alone (simulated SAM 2, harsh: 4 -7 precision)", low=1.0
     )
     scrap_share: float = param(
         0.1, "of the whole's confidence; a part that reaches less goes, however large the whole", low=0.0, high=1.0

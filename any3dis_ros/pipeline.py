@@ -94,8 +94,9 @@ def segment(
         size = views.visible.size
         progress("merging", 0, 1, len(found) + len(foreign))
         alike = overlap(found, size)
-        evidence = judge(found, alike, shapes, policy.learnt_objectness, config.merging)
-        agreed, evidence = consensus(found, evidence, alike, config.merging)
+        learnt = policy.learnt_objectness
+        evidence = judge(found, alike, shapes, learnt, config.merging)
+        agreed, evidence = consensus(found, evidence, alike, learnt, config.merging)
         proposals = [*agreed, *foreign]
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
         shared = overlap(proposals, size)

@@ -60,8 +60,9 @@ def tracked(
     session.close()
     found = [p for p in all_tracks if p is not None]
     shared = overlap(found, prepared.size)
-    confidences = judge(found, shared, prepared.shapes, tracker.policy.learnt_objectness, config.merging)
-    return *consensus(found, confidences, shared, config.merging), len(all_tracks)
+    learnt = tracker.policy.learnt_objectness
+    confidences = judge(found, shared, prepared.shapes, learnt, config.merging)
+    return *consensus(found, confidences, shared, learnt, config.merging), len(all_tracks)
 
 
 def ranked(

@@ -138,7 +138,7 @@ def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, conf
     """Return how the proposals that merging keeps overlap the things."""
     shared = overlap(proposals, prepared.size)
     confidences = judge(proposals, shared, prepared.shapes, learnt, config)
-    agreed, confidences = consensus(proposals, confidences, shared, config)
+    agreed, confidences = consensus(proposals, confidences, shared, learnt, config)
     return ranked(prepared, agreed, confidences, overlap(agreed, prepared.size), config)
 
 

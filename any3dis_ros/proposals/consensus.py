@@ -15,18 +15,24 @@ from any3dis_ros.proposals.merging import Proposal, able, membership
 
 
 def consensus(
-    proposals: Sequence[Proposal], confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: MergingConfig
+    proposals: Sequence[Proposal],
+    confidences: NDArray[np.float64],
+    shared: sparse.csr_matrix,
+    learnt: bool,
+    config: MergingConfig,
 ) -> tuple[list[Proposal], NDArray[np.float64]]:
     """Return the proposals that ranking may keep, each with the superpoints on which those like it agree.
 
     Tracks of one thing err in different places: one takes in a neighbour, another leaves out a corner. So all that
     overlap a proposal by at least `consensus_iou` vote, itself included, by their confidence; it gets the superpoints
     that more than half of the votes hold, covered as they are on average (0 where a track does not hold them).
+    What the learnt objectness has judged stays as it was judged: there, votes hurt as often as they help.
 
     Args:
         proposals: Q.
         confidences: Q.
         shared: Q×Q sparse, points that each pair shares (`overlap`).
+        learnt: whether the confidences are the learnt objectness's, as for `judge`.
         config: `consensus_iou`, and what ranking drops.
 
     Returns:
@@ -34,7 +40,7 @@ def consensus(
     """
     left = np.flatnonzero(able(confidences, shared.diagonal(), config))
     voters, votes = [proposals[q] for q in left.tolist()], confidences[left]
-    if config.consensus_iou == 1 or not votes.any():
+    if learnt or config.consensus_iou == 1 or not votes.any():
         return voters, votes
     sharing, points = shared[left][:, left].tocsr(), shared.diagonal()[left]
     row = np.repeat(np.arange(len(left)), np.diff(sharing.indptr))

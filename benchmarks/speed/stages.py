@@ -109,7 +109,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
     def merge() -> None:
         shared = overlap(several, size)
         confidence = judge(several, shared, shapes, True, config.merging)
-        agreed, confidence = consensus(several, confidence, shared, config.merging)
+        agreed, confidence = consensus(several, confidence, shared, False, config.merging)
         shared = overlap(agreed, size)
         kept = rank(confidence, shared, config.merging)
         exclusive_labels([agreed[q] for q in kept], confidence[kept], shared[kept][:, kept], size, config.merging)

@@ -121,7 +121,7 @@ def test_a_part_inside_a_whole_is_dropped_and_kept_where_asked():
 
 def test_a_small_thing_on_a_large_one_stays_unless_it_is_a_scrap():
     shared = overlap([proposal([0, 1, 2, 3, 4]), proposal([0])], SIZE)  # 350 points, 50 of them the small one's
-    anyone = MergingConfig(min_share=0.0, part_ratio=4.0)
+    anyone = MergingConfig(min_share=0.0)
     assert rank(np.array([0.9, 0.3]), shared, anyone) == [0, 1]
     assert rank(np.array([0.9, 0.08]), shared, anyone) == [0]
 
