@@ -147,7 +147,7 @@ class Sam2Config(Section):
     )
     pivot_views: int = param(
         2,
-        "pivot views tried for every seed; small things share one or two, and are lost where that one's track errs "
+        "views in which every seed is prompted; small things share one or two and are lost where that one's track errs "
         "(harsh simulated tracks: 1 -3.6 AP50, a fifth of the tracks saved)",
         low=1,
         high=8,

@@ -211,8 +211,8 @@ def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
 
 def test_the_configuration_chooses_it(checkpoint):
     tracker = make_tracker(
-        TrackerConfig(checkpoint=str(checkpoint), sam2=replace(CONFIG, min_score=0.4, seeds_per_round=9))
+        TrackerConfig(checkpoint=str(checkpoint), sam2=replace(CONFIG, min_score=0.4, seeds_per_round=9, pivot_views=3))
     )
-    assert (tracker.name, tracker.policy.min_score, tracker.policy.pivot_views) == ("sam2", 0.4, 1)
+    assert (tracker.name, tracker.policy.min_score, tracker.policy.pivot_views) == ("sam2", 0.4, 3)
     assert tracker.policy.seeds_per_round == 9
     assert not tracker.policy.learnt_objectness
