@@ -15,10 +15,10 @@ from any3dis_ros.config import Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Nested, Progress, silent
-from any3dis_ros.proposals.consensus import consensus
+from any3dis_ros.proposals.consensus import weigh
 from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
-from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, membership, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.proposals.refinement import refine
 from any3dis_ros.scene.mapping import Scene
@@ -93,10 +93,7 @@ def segment(
         found = [p for p in tracked if p is not None]
         size = views.visible.size
         progress("merging", 0, 1, len(found) + len(foreign))
-        alike = overlap(found, size)
-        learnt = policy.learnt_objectness
-        evidence = judge(found, alike, shapes, learnt, config.merging)
-        agreed, evidence = consensus(found, evidence, alike, learnt, config.merging)
+        agreed, evidence = weigh(found, size, shapes, policy.learnt_objectness, config.merging)
         proposals = [*agreed, *foreign]
         confidences = np.concatenate([evidence, trust(foreign, config.merging)])
         shared = overlap(proposals, size)

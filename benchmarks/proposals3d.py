@@ -23,8 +23,8 @@ from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.objects.overlap import overlap as overlap_points
 from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
-from any3dis_ros.proposals.consensus import consensus
-from any3dis_ros.proposals.merging import Proposal, Region, judge, overlap, rank
+from any3dis_ros.proposals.consensus import weigh
+from any3dis_ros.proposals.merging import Proposal, Region, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
 from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.tracking.base import MaskTracker
@@ -59,10 +59,8 @@ def tracked(
     all_tracks = [p for _, _, p in propose(session, tracker.policy, prepared.views, config, silent, Clock(), free)]
     session.close()
     found = [p for p in all_tracks if p is not None]
-    shared = overlap(found, prepared.size)
-    learnt = tracker.policy.learnt_objectness
-    confidences = judge(found, shared, prepared.shapes, learnt, config.merging)
-    return *consensus(found, confidences, shared, learnt, config.merging), len(all_tracks)
+    weighed = weigh(found, prepared.size, prepared.shapes, tracker.policy.learnt_objectness, config.merging)
+    return *weighed, len(all_tracks)
 
 
 def ranked(

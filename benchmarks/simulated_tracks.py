@@ -22,8 +22,9 @@ from any3dis_ros.config import Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.tracking.base import PointPrompt, PromptedObject, PromptPolicy, Track, TrackRequest
+from any3dis_ros.tracking.base import PointPrompt, PromptedObject, Track, TrackRequest
 from any3dis_ros.tracking.masks import Mask, PackedMask
+from any3dis_ros.tracking.sam2.policy import prompt_policy
 from benchmarks.instance_images import HalfSpace, InstanceImages, back_project
 from benchmarks.scenes import BenchmarkScene
 
@@ -96,16 +97,10 @@ class SimulatedTracker:
         view_sensitivity: float = 0.0,
         config: Sam2Config | None = None,
     ) -> None:
-        config = config or Sam2Config()
         if level not in LEVELS:
             raise InputError(f"error level '{level}' is unknown; expected one of {', '.join(LEVELS)}")
         self.name = f"simulated-{level}"
-        self.policy = PromptPolicy(
-            pivot_views=config.pivot_views,
-            masks_per_prompt=1,
-            min_score=config.min_score,
-            seeds_per_round=config.seeds_per_round,
-        )
+        self.policy = prompt_policy(config or Sam2Config())
         self._scene = scene
         self._model = LEVELS[level]
         self._sensitivity = view_sensitivity

@@ -25,9 +25,9 @@ from any3dis_ros.objects.evaluation import Evaluation, evaluate_scenes
 from any3dis_ros.objects.overlap import SceneOverlap
 from any3dis_ros.pipeline import propose, to_proposal
 from any3dis_ros.progress import Clock, silent
-from any3dis_ros.proposals.consensus import consensus
+from any3dis_ros.proposals.consensus import weigh
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, Region, judge, membership, overlap, rank
+from any3dis_ros.proposals.merging import Proposal, Region, membership, overlap, rank
 from any3dis_ros.tracking.base import MaskTracker
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.seeding import view_scores
@@ -136,9 +136,7 @@ def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> li
 
 def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
     """Return how the proposals that merging keeps overlap the things."""
-    shared = overlap(proposals, prepared.size)
-    confidences = judge(proposals, shared, prepared.shapes, learnt, config)
-    agreed, confidences = consensus(proposals, confidences, shared, learnt, config)
+    agreed, confidences = weigh(proposals, prepared.size, prepared.shapes, learnt, config)
     return ranked(prepared, agreed, confidences, overlap(agreed, prepared.size), config)
 
 

@@ -11,7 +11,32 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
-from any3dis_ros.proposals.merging import Proposal, able, membership
+from any3dis_ros.proposals.merging import Proposal, able, judge, membership, overlap
+from any3dis_ros.scene.shape import SuperpointShapes
+
+
+def weigh(
+    proposals: Sequence[Proposal],
+    size: NDArray[np.int64],
+    shapes: SuperpointShapes,
+    learnt: bool,
+    config: MergingConfig,
+) -> tuple[list[Proposal], NDArray[np.float64]]:
+    """Judge the proposals of a scene, and let those that are alike agree: `judge`, then `consensus`.
+
+    Args:
+        proposals: all that were tracked.
+        size: L, points of each superpoint.
+        shapes: of the L superpoints.
+        learnt: whether the learnt objectness judges.
+        config: of merging.
+
+    Returns:
+        The proposals that ranking may keep, and their confidences.
+    """
+    shared = overlap(proposals, size)
+    confidences = judge(proposals, shared, shapes, learnt, config)
+    return consensus(proposals, confidences, shared, learnt, config)
 
 
 def consensus(

@@ -11,10 +11,10 @@ import torch
 from any3dis_ros.config import Sam2Config
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.tracking.base import PromptPolicy
 from any3dis_ros.tracking.sam2.memory import Recall
 from any3dis_ros.tracking.sam2.model import choose_device, choose_precision, load_model
 from any3dis_ros.tracking.sam2.network import Network
+from any3dis_ros.tracking.sam2.policy import prompt_policy
 from any3dis_ros.tracking.sam2.session import Sam2Session
 from any3dis_ros.tracking.sam2.shortage import is_shortage
 
@@ -37,12 +37,7 @@ class Sam2Tracker:
         model = load_model(checkpoint, config, device)
         self._config = config
         self._network = Network(model, choose_precision(config, device), config.compile)
-        self.policy = PromptPolicy(
-            pivot_views=config.pivot_views,
-            masks_per_prompt=1,
-            min_score=config.min_score,
-            seeds_per_round=config.seeds_per_round,
-        )
+        self.policy = prompt_policy(config)
 
     def warm_up(self) -> None:
         """Run every module once, so that the first scene does not wait for kernels to be chosen or compiled."""
