@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
+from any3dis_ros.errors import InputError
+from any3dis_ros.progress import Progress, silent
 from any3dis_ros.terminal import Bars
 from benchmarks.rooms.noise import LEVELS
 from benchmarks.rooms.room import CATALOGUE, KINDS, PROCEDURAL
@@ -33,18 +40,53 @@ def seeds(text: str) -> list[int]:
     return out
 
 
-def write(spec: SceneSpec, out: Path, plain: bool, bars: Bars) -> Path:
-    """Write one scene into a folder of its own under `out` and return that."""
+def positive(text: str) -> int:
+    """Return a count of at least 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no count of scenes; expected 1 or more")
+    return int(text)
+
+
+def write(spec: SceneSpec, out: Path | None, plain: bool, progress: Progress = silent) -> Path:
+    """Write one scene into a folder of its own, under `out` or in the cache, and return that."""
+    if out is None:
+        return cached(spec, progress)
     if plain:
         folder = out / (f"seed{spec.seed}" if spec.kind == "room" else f"{spec.kind}{spec.seed}")
-        make_scene(folder, spec.seed, spec.width, spec.height, spec.keyframes, spec.kind, progress=bars)
+        make_scene(folder, spec.seed, spec.width, spec.height, spec.keyframes, spec.kind, progress=progress)
         return folder
     folder = out / spec.name
     make_scene(
         folder, spec.seed, spec.width, spec.height, spec.keyframes, spec.kind, spec.furniture, LEVELS[spec.noise],
-        BENCHMARK_VOXEL_M, bars,
+        BENCHMARK_VOXEL_M, progress,
     )  # fmt: skip
     return folder
+
+
+def written(specs: Sequence[SceneSpec], out: Path | None, plain: bool, jobs: int, bars: Bars) -> Iterator[Path]:
+    """Write scenes, several at once in processes of their own, and yield their folders in order.
+
+    Rendering uses every core, but more than half of a scene's time is drawing and writing, which use one.
+    """
+    if jobs == 1:
+        for spec in specs:
+            yield write(spec, out, plain, bars)
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"))
+    try:
+        bars("scenes", 0, len(specs))
+        futures = [pool.submit(write, spec, out, plain) for spec in specs]
+        for done, future in enumerate(futures, 1):
+            folder = future.result()
+            bars("scenes", done, len(specs))
+            yield folder
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"a process was killed while {jobs} scenes were made at once, as happens where memory runs out; "
+            "try fewer --jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def described(folder: Path) -> str:
@@ -70,17 +112,19 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=SceneSpec.width)
     parser.add_argument("--height", type=int, default=SceneSpec.height)
     parser.add_argument("--keyframes", type=int, default=SceneSpec.keyframes, help="every 10th frame of a 30 Hz path")
+    parser.add_argument(
+        "--jobs", type=positive, default=len(os.sched_getaffinity(0)), help="scenes made at once (default: the cores)"
+    )
     args = parser.parse_args()
     plain = args.out is not None and args.furniture is None and args.noise is None
-    start, bars = time.perf_counter(), Bars(quiet=False)
-    for kind in KINDS if args.kind == "both" else (args.kind,):
-        for seed in args.seeds:
-            spec = SceneSpec(
-                kind, seed, args.noise or SceneSpec.noise, args.furniture or SceneSpec.furniture,
-                args.width, args.height, args.keyframes,
-            )  # fmt: skip
-            folder = write(spec, args.out, plain, bars) if args.out else cached(spec, bars)
-            print(described(folder))
+    start = time.perf_counter()
+    choices = {"noise": args.noise, "furniture": args.furniture}
+    given = {name: choice for name, choice in choices.items() if choice}
+    size = {"width": args.width, "height": args.height, "keyframes": args.keyframes}
+    kinds = KINDS if args.kind == "both" else (args.kind,)
+    specs = [SceneSpec(kind, seed, **given, **size) for kind in kinds for seed in args.seeds]
+    for folder in written(specs, args.out, plain, min(args.jobs, len(specs)), Bars(quiet=False)):
+        print(described(folder), flush=True)
     print(f"{time.perf_counter() - start:.1f} s")
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -151,11 +152,10 @@ def whole_scene(work: Work, config: Sam2Config) -> dict[str, object]:
     return {"keyframes": work.keyframes, "objects": work.objects, "seconds": seconds, **statistics, **stages}
 
 
-def peak(work: Work, config: Sam2Config) -> float:
+def peak(work: Work, config: Sam2Config, checkpoint: Path) -> float:
     """Return the megabytes that following takes at most, beyond the loaded model and the keyframes."""
     frames = images(work.keyframes)
-    with tempfile.TemporaryDirectory() as folder:
-        tracker = Sam2Tracker(random_checkpoint(Path(folder) / "random.pt", work.model), config)
+    tracker = Sam2Tracker(checkpoint, config)
     ours(tracker, frames[:2], replace(work, objects=2, keyframes=2), 1.0)  # what PyTorch allocates once
     if work.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -169,19 +169,26 @@ def peak(work: Work, config: Sam2Config) -> float:
 
 
 def memory_table(work: Work, config: Sam2Config) -> tuple[str, list[dict[str, object]]]:
-    """Measure peak memory as objects and keyframes double, each in a process of its own, for a small and a full batch.
+    """Measure peak memory as objects and keyframes double, for a small and a full batch.
 
-    What grows with the objects beyond one batch is only what each of them remembers; a few hundred kilobytes.
+    What grows with the objects beyond one batch is only what each of them remembers; a few hundred kilobytes. On a CPU
+    each is measured in a process of its own, for what one allocated is not given back to the next; a GPU's is counted.
     """
     rows: list[dict[str, object]] = []
     context = multiprocessing.get_context("spawn")
     counts = [(work.objects * a, work.keyframes * b) for a in (1, 2, 4) for b in (1, 2, 4)]
-    for batch_size, (objects, keyframes) in itertools.product((SMALL_BATCH, config.batch_size), counts):
-        with context.Pool(1) as pool:
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = random_checkpoint(Path(folder) / "random.pt", work.model)
+        for batch_size, (objects, keyframes) in itertools.product((SMALL_BATCH, config.batch_size), counts):
             one = replace(work, objects=objects, keyframes=keyframes)
-            megabytes = pool.apply(peak, (one, replace(config, batch_size=batch_size)))
-        rows.append({"batch": batch_size, "objects": objects, "keyframes": keyframes, "peak_mb": round(megabytes)})
-        print(rows[-1], flush=True)
+            asked = (one, replace(config, batch_size=batch_size), checkpoint)
+            if work.device == "cuda":
+                megabytes = peak(*asked)
+            else:
+                with context.Pool(1) as pool:
+                    megabytes = pool.apply(peak, asked)
+            rows.append({"batch": batch_size, "objects": objects, "keyframes": keyframes, "peak_mb": round(megabytes)})
+            print(rows[-1], flush=True)
     peaks = {(row["batch"], row["objects"], row["keyframes"]): row["peak_mb"] for row in rows}
     columns = sorted({keyframes for _, keyframes in counts})
     body = [
@@ -234,9 +241,13 @@ def main() -> None:
     )
     config = Sam2Config(image_size=work.image_size, device=work.device, min_score=0.0, compile=options.compile)
     about = f"{work.model}, {work.image_size} pixels, {'bf16' if gpu else 'fp32'}, {_machine(work.device)}"
+    about += ", ours compiled" if options.compile else ""
+    facts = {"network": f"torch {torch.__version__}, sam2 {version('sam2')}, random weights"}
+    name = f"{work.device}_compiled" if options.compile else work.device
     if options.memory:
         text, rows = memory_table(work, config)
-        tables.keep(f"sam2_memory_{work.device}", f"## SAM 2: peak memory beyond the model\n\n{about}.\n\n{text}", rows)
+        head = f"## SAM 2: peak memory beyond the model\n\n{about}.\n\n"
+        tables.keep(f"sam2_memory_{name}", head + text, rows, facts=facts)
         return
     rows = compare(work, config, options.repeats)
     middle = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
@@ -249,11 +260,12 @@ def main() -> None:
         ],
     )
     head = f"## SAM 2: {work.objects} objects through {work.keyframes} keyframes\n\n{about}; median of {len(rows)}.\n\n"
-    tables.keep(f"sam2_speed_{work.device}", head + text, rows)
+    tables.keep(f"sam2_speed_{name}", head + text, rows, facts=facts)
     if gpu:
         scene = whole_scene(replace(work, objects=150, keyframes=200), config)
         stages = tables.markdown(list(scene), [[tables.cell(key, value) for key, value in scene.items()]])
-        tables.keep("sam2_scene_cuda", f"## SAM 2: a whole scene\n\n{about}.\n\n{stages}", [scene])
+        head = f"## SAM 2: a whole scene\n\n{about}.\n\n"
+        tables.keep(f"sam2_scene_{name}", head + stages, [scene], facts=facts)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,30 @@ def test_the_command_writes_into_a_folder_or_into_the_cache(cache, tmp_path, mon
     assert "things count; clutter" in capsys.readouterr().out
 
 
+def test_scenes_made_at_once_are_those_made_one_by_one(tmp_path, monkeypatch, capsys):
+    size = ["--width", "80", "--height", "60", "--keyframes", "2", "--seeds", "3-4"]
+    found = {}
+    for jobs in ("1", "2"):
+        out = tmp_path / jobs
+        monkeypatch.setattr("sys.argv", ["scenes", str(out), *size, "--jobs", jobs])
+        make_scenes.main()
+        found[jobs] = {p.relative_to(out): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+        assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[:2]] == [
+            str(out / "seed3"),
+            str(out / "seed4"),
+        ]
+    assert len(found["1"]) > 10
+    assert found["1"] == found["2"]
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "all"])
+def test_no_scenes_at_once_are_refused(jobs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["scenes", str(tmp_path), "--jobs", jobs])
+    with pytest.raises(SystemExit):
+        make_scenes.main()
+    assert "no count of scenes; expected 1 or more" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(
     not any(FOLDER.glob("*.sh3f")), reason="needs `apt-get install sweethome3d-furniture`, 127 MB of models"
 )

@@ -1,6 +1,8 @@
-"""Seeded random weights of the tiny model."""
+"""Seeded random weights of the tiny model, on every device that there is."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from sam2_scene import CONFIG
@@ -13,6 +15,25 @@ from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 from benchmarks.official_sam2 import official_predictor, random_checkpoint
 
 torch.set_num_threads(1)  # threads that wait for one another stall where other processes want the cores
+torch.backends.cudnn.allow_tf32 = False  # or fp32 means less on a GPU
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(scope="session", params=DEVICES)
+def device(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def config(device):
+    return replace(CONFIG, device=device, precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def tolerance(device):
+    """Of logits, 1.5 at most; a GPU's are kept in half precision."""
+    return 1e-4 if device == "cpu" else 1.5e-3
 
 
 @pytest.fixture(scope="session")
@@ -28,10 +49,10 @@ def absent_checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tracker(checkpoint):
-    return Sam2Tracker(checkpoint, CONFIG)
+def tracker(checkpoint, config):
+    return Sam2Tracker(checkpoint, config)
 
 
 @pytest.fixture(scope="session")
-def predictor(checkpoint):
-    return official_predictor(checkpoint, "tiny", 256, "cpu")
+def predictor(checkpoint, device):
+    return official_predictor(checkpoint, "tiny", 256, device)

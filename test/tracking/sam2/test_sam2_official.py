@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from sam2_scene import CONFIG, moving_disc
+from sam2_scene import moving_disc
 
 from any3dis_ros.tracking.base import PointPrompt, TrackRequest
 from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 from benchmarks.official_sam2 import follow_alone, official_predictor, save_images
 
-TOLERANCE = 1e-4
 FRAMES = 20
 OBJECTS = [  # pivot, points, corrections
     (6, [[35, 50]], {}),
@@ -59,36 +60,36 @@ def theirs(predictor, frames, objects, folder):
     return logits
 
 
-def assert_equal(masks, abstained, logits):
+def assert_equal(masks, abstained, logits, tolerance):
     """Every mask of the official predictor is ours, and the object is absent in the same keyframes."""
     assert abstained == {key for key, mask in logits.items() if mask.max() == -1024}
     assert set(masks) == {key for key, mask in logits.items() if mask.max() > 0}
     worst = max((masks[key].logits - logits[key]).abs().max().item() for key in masks)
-    assert worst <= TOLERANCE
+    assert worst <= tolerance
     return len(masks)
 
 
-def test_masks_are_the_official_ones_and_each_frame_is_encoded_once(tracker, predictor, tmp_path):
+def test_masks_are_the_official_ones_and_each_frame_is_encoded_once(tracker, predictor, tolerance, tmp_path):
     frames = moving_disc(FRAMES)
     masks, abstained, statistics = ours(tracker, frames, OBJECTS)
-    compared = assert_equal(masks, abstained, theirs(predictor, frames, OBJECTS, tmp_path))
+    compared = assert_equal(masks, abstained, theirs(predictor, frames, OBJECTS, tmp_path), tolerance)
     assert compared == 80 == len(OBJECTS) * FRAMES
     assert statistics["encoder_calls"] == FRAMES
     assert statistics["object_frames"] == len(OBJECTS) * (FRAMES - 1)
 
 
-def test_where_the_object_is_absent_both_say_so(absent_checkpoint, tmp_path):
+def test_where_the_object_is_absent_both_say_so(absent_checkpoint, config, tolerance, tmp_path):
     frames = moving_disc(7)
     objects = [(3, [[44, 51]], {}), (3, [[100, 30], [95, 20], [110, 40]], {}), (2, [[41, 50]], {5: [[50, 53]]})]
-    predictor = official_predictor(absent_checkpoint, "tiny", 256, "cpu")
+    predictor = official_predictor(absent_checkpoint, "tiny", 256, config.device)
     logits = theirs(predictor, frames, objects, tmp_path)
     present = {key for key, mask in logits.items() if mask.max() > -1024}
     assert all((q, pivot) in present for q, (pivot, *_) in enumerate(objects))
     assert 0 < len(logits) - len(present) < len(logits)
-    assert_equal(*ours(Sam2Tracker(absent_checkpoint, CONFIG), frames, objects)[:2], logits)
+    assert_equal(*ours(Sam2Tracker(absent_checkpoint, config), frames, objects)[:2], logits, tolerance)
 
 
-def test_a_keyframe_that_is_passed_over_is_no_gap_in_the_memory(tracker, predictor, tmp_path):
+def test_a_keyframe_that_is_passed_over_is_no_gap_in_the_memory(tracker, predictor, tolerance, tmp_path):
     """As the official predictor sees a video of which only the visited keyframes were recorded."""
     frames = moving_disc(FRAMES)
     visited = [2, 3, 5, 11, 12, 14, 19]
@@ -103,24 +104,24 @@ def test_a_keyframe_that_is_passed_over_is_no_gap_in_the_memory(tracker, predict
     assert set(track.masks) == set(visited[1:])
     assert session.statistics()["encoder_calls"] == len(visited)
     worst = max((track.masks[t].logits - logits[i]).abs().max() for i, t in enumerate(visited) if i)
-    assert worst <= TOLERANCE
+    assert worst <= tolerance
 
 
-def test_objects_of_one_batch_do_not_touch_each_other(checkpoint, tracker):
+def test_objects_of_one_batch_do_not_touch_each_other(checkpoint, config, tracker, tolerance):
     frames = moving_disc(6)
     objects = [(2, [[41, 50]], {4: [[47, 52]]}), (3, [[100, 30], [95, 20]], {}), (2, [[10, 90]], {})]
     together, _, counted = ours(tracker, frames, objects)
-    one_by_one = Sam2Tracker(checkpoint, type(CONFIG)(**{**vars(CONFIG), "batch_size": 1}))
+    one_by_one = Sam2Tracker(checkpoint, replace(config, batch_size=1))
     alone, _, counted_alone = ours(one_by_one, frames, objects)
     assert counted["batches"] < counted_alone["batches"]
     assert set(together) == set(alone)
     for key in alone:
-        torch.testing.assert_close(together[key].logits, alone[key].logits, rtol=0, atol=TOLERANCE)
+        torch.testing.assert_close(together[key].logits, alone[key].logits, rtol=0, atol=tolerance)
 
 
-def test_bf16_gives_nearly_the_same_masks(checkpoint, tracker):
+def test_bf16_gives_nearly_the_same_masks(checkpoint, config, tracker):
     frames = moving_disc(5)
-    half = Sam2Tracker(checkpoint, type(CONFIG)(**{**vars(CONFIG), "precision": "bf16"}))
+    half = Sam2Tracker(checkpoint, replace(config, precision="bf16"))
     full, _, _ = ours(tracker, frames, OBJECTS[3:])
     rough, _, _ = ours(half, frames, OBJECTS[3:])
     ious = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sam2_scene import CONFIG, moving_disc
+from sam2_scene import moving_disc
 from scene_folder import write_scene_folder
 
 from any3dis_ros.cli import main
@@ -31,7 +31,7 @@ def prompt(u: float, v: float, frame: int = 0) -> PointPrompt:
     return PointPrompt.on(frame, np.array([[u, v]]))
 
 
-def test_prompts_are_answered_in_their_order_whatever_their_frames_and_points(tracker, frames):
+def test_prompts_are_answered_in_their_order_whatever_their_frames_and_points(tracker, tolerance, frames):
     session = tracker.open(frames)
     prompts = [prompt(30, 40, 3), PointPrompt.on(0, np.array([[30, 40], [35, 45]])), prompt(90, 20, 1), prompt(30, 40)]
     together = session.prompt(prompts, 1)
@@ -39,7 +39,7 @@ def test_prompts_are_answered_in_their_order_whatever_their_frames_and_points(tr
     for one, answers in zip(prompts, together, strict=True):
         alone = tracker.open(frames).prompt([one], 1)[0][0]
         assert alone.score == pytest.approx(answers[0].score, abs=1e-5)
-        assert (alone.mask.logits - answers[0].mask.logits).abs().max() < 1e-4
+        assert (alone.mask.logits - answers[0].mask.logits).abs().max() < tolerance
         assert 0 <= alone.score <= 1
     assert session.prompt([], 1) == []
 
@@ -82,8 +82,8 @@ def test_prompts_that_give_the_same_mask_share_an_object(tracker, frames):
     assert session.prompt([prompt(30, 40)], 1)[0][0].object_id == first.object_id
 
 
-def test_an_object_that_scores_too_little_is_not_shared(checkpoint, frames):
-    session = Sam2Tracker(checkpoint, replace(CONFIG, min_score=1.0)).open(frames)
+def test_an_object_that_scores_too_little_is_not_shared(checkpoint, config, frames):
+    session = Sam2Tracker(checkpoint, replace(config, min_score=1.0)).open(frames)
     first, again = (session.prompt([prompt(30, 40)], 1)[0][0] for _ in range(2))
     assert first.score == again.score < 1
     assert again.object_id != first.object_id
@@ -97,15 +97,15 @@ def test_no_frames_to_visit_is_an_empty_track(tracker, frames):
     assert session.statistics()["object_frames"] == 0
 
 
-def test_more_requests_than_are_under_way_at_once_come_in_order(checkpoint, frames):
-    session = Sam2Tracker(checkpoint, replace(CONFIG, batch_size=2)).open(frames)
+def test_more_requests_than_are_under_way_at_once_come_in_order(checkpoint, config, frames):
+    session = Sam2Tracker(checkpoint, replace(config, batch_size=2)).open(frames)
     handles = [answers[0].object_id for answers in session.prompt([prompt(20 * i, 30) for i in range(6)], 1)]
     order = [*handles, *handles[::-1]]
     assert [t.object_id for t in session.track(TrackRequest(h, [1]) for h in order)] == order
 
 
-def test_the_first_wave_is_yielded_before_the_next_is_asked_for(checkpoint, frames):
-    session = Sam2Tracker(checkpoint, replace(CONFIG, batch_size=1)).open(frames)
+def test_the_first_wave_is_yielded_before_the_next_is_asked_for(checkpoint, config, frames):
+    session = Sam2Tracker(checkpoint, replace(config, batch_size=1)).open(frames)
     handle = session.prompt([prompt(30, 40)], 1)[0][0].object_id
     asked = []
 
@@ -133,17 +133,17 @@ def test_a_long_call_can_be_cancelled(tracker, frames, stage):
         run()
 
 
-def test_warming_up_leaves_no_trace(checkpoint, frames):
-    tracker = Sam2Tracker(checkpoint, replace(CONFIG, batch_size=2))
+def test_warming_up_leaves_no_trace(checkpoint, config, frames):
+    tracker = Sam2Tracker(checkpoint, replace(config, batch_size=2))
     before = tracker.open(frames).prompt([prompt(30, 40)], 1)[0][0].mask.logits
     tracker.warm_up()
     after = tracker.open(frames).prompt([prompt(30, 40)], 1)[0][0].mask.logits
-    assert (before - after).abs().max() < 1e-6
+    assert (before - after).abs().max() <= 1e-6
 
 
 @pytest.mark.slow
-def test_compiled_gives_the_same_masks(checkpoint, tracker, frames):
-    compiled = Sam2Tracker(checkpoint, replace(CONFIG, compile=True, batch_size=4))
+def test_compiled_gives_the_same_masks(checkpoint, config, tracker, frames):
+    compiled = Sam2Tracker(checkpoint, replace(config, compile=True, batch_size=4))
     masks = []
     for engine in (tracker, compiled):
         session = engine.open(frames)
@@ -190,7 +190,7 @@ def test_a_whole_run_encodes_each_keyframe_that_it_uses_once(tracker, two_boxes)
     assert result.statistics["tracks"] > 0
 
 
-def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
+def test_the_command_line_runs_it(checkpoint, device, two_boxes, tmp_path, capsys):
     folder = write_scene_folder(tmp_path / "scene", two_boxes[0][:3])
     settings = {
         "map.voxel_size_m": 0.05,
@@ -199,7 +199,7 @@ def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
         "tracker.checkpoint": checkpoint,
         "tracker.sam2.image_size": 256,
         "tracker.sam2.min_score": 0,
-        "tracker.sam2.device": "cpu",
+        "tracker.sam2.device": device,
     }
     options = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     assert main(["segment", str(folder), "-o", str(tmp_path / "out"), *options]) == 0
@@ -209,9 +209,9 @@ def test_the_command_line_runs_it(checkpoint, two_boxes, tmp_path, capsys):
     assert "by the sam2 engine" in capsys.readouterr().out
 
 
-def test_the_configuration_chooses_it(checkpoint):
+def test_the_configuration_chooses_it(checkpoint, config):
     tracker = make_tracker(
-        TrackerConfig(checkpoint=str(checkpoint), sam2=replace(CONFIG, min_score=0.4, seeds_per_round=9, pivot_views=3))
+        TrackerConfig(checkpoint=str(checkpoint), sam2=replace(config, min_score=0.4, seeds_per_round=9, pivot_views=3))
     )
     assert (tracker.name, tracker.policy.min_score, tracker.policy.pivot_views) == ("sam2", 0.4, 3)
     assert tracker.policy.seeds_per_round == 9

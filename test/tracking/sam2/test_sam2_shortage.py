@@ -63,7 +63,7 @@ def short_of_memory(monkeypatch, tracker, stage, fits):
 
 
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "image_encoder"])
-def test_batches_are_halved_until_they_fit(monkeypatch, tracker, plenty, caplog, stage):
+def test_batches_are_halved_until_they_fit(monkeypatch, tracker, tolerance, plenty, caplog, stage):
     short_of_memory(monkeypatch, tracker, stage, lambda size: size <= 1)
     with caplog.at_level(logging.WARNING):
         masks, statistics = run(tracker)
@@ -73,7 +73,7 @@ def test_batches_are_halved_until_they_fit(monkeypatch, tracker, plenty, caplog,
         "out of memory with 2 objects at once; going on with 1",
     ]
     for mask, expected in zip(masks, plenty[0], strict=True):
-        torch.testing.assert_close(mask, expected, rtol=0, atol=1e-4)
+        torch.testing.assert_close(mask, expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
