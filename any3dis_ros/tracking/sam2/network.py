@@ -85,9 +85,9 @@ class Network:
     def encode(self, color: NDArray[np.uint8]) -> Features:
         """Return the features of a keyframe (H×W×3 uint8, RGB), in the engine's precision."""
         size = self.image_size
-        square = np.asarray(Image.fromarray(color).resize((size, size)), np.float64) / 255.0
+        square = torch.from_numpy(np.array(Image.fromarray(color).resize((size, size))))
         with self._running():
-            image = torch.from_numpy(square.astype(np.float32)).to(self.device).permute(2, 0, 1)
+            image = square.to(self.device).permute(2, 0, 1).float() / 255  # a quarter of the bytes to bring there
             encoded = self._model.forward_image(((image - self._mean) / self._std)[None])
             _, levels, positions, shapes = self._model._prepare_backbone_features(encoded)
             if self._image_position is None:
