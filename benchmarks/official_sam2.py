@@ -38,7 +38,7 @@ _GAINS = {
 }
 
 
-def random_checkpoint(path: Path, model: str = "tiny", seed: int = 4, presence: float = 5.0) -> Path:
+def random_checkpoint(path: Path, model: str = "tiny", seed: int = 4, presence: float = 100.0) -> Path:
     """Write a checkpoint of seeded random weights, in the form in which Meta publishes them.
 
     As PyTorch initialises them, memory hardly moves a mask. They are scaled until it does: memories one slot off move
@@ -49,8 +49,8 @@ def random_checkpoint(path: Path, model: str = "tiny", seed: int = 4, presence: 
         path: of the file.
         model: which of SAM 2.1's.
         seed: of all weights.
-        presence: added to the object scores. With 5, objects are always there; with 2.34 the tiny model's are there at
-            256 pixels when prompted, and come and go afterwards, by a margin of over 0.01.
+        presence: added to the object scores. With 100, objects are always there; with 2.34 the tiny model's are there
+            at 256 pixels when prompted, and come and go afterwards, by a margin of over 0.01.
     """
     network = build_sam2_video_predictor(CONFIGURATIONS[model], None, device="cpu")
     looked_up = {f"{name}.weight" for name, m in network.named_modules() if isinstance(m, torch.nn.Embedding)}
