@@ -48,7 +48,7 @@ def random_checkpoint(path: Path, model: str = "tiny", seed: int = 4, presence: 
     Args:
         path: of the file.
         model: which of SAM 2.1's.
-        seed: of all weights.
+        seed: of all weights; with 4, the tiny model's object scores are higher at prompts than in tracking.
         presence: added to the object scores. With 100, objects are always there; with 2.34 the tiny model's are there
             at 256 pixels when prompted, and come and go afterwards, by a margin of over 0.01.
     """

@@ -242,12 +242,15 @@ def main() -> None:
     config = Sam2Config(image_size=work.image_size, device=work.device, min_score=0.0, compile=options.compile)
     about = f"{work.model}, {work.image_size} pixels, {'bf16' if gpu else 'fp32'}, {_machine(work.device)}"
     about += ", ours compiled" if options.compile else ""
+    kept_as = f"{work.device}_compiled" if options.compile else work.device
     facts = {"network": f"torch {torch.__version__}, sam2 {version('sam2')}, random weights"}
-    name = f"{work.device}_compiled" if options.compile else work.device
+
+    def keep(what: str, title: str, told: str, table: str, rows: list[dict[str, object]]) -> None:
+        tables.keep(f"sam2_{what}_{kept_as}", f"## SAM 2: {title}\n\n{told}.\n\n{table}", rows, facts=facts)
+
     if options.memory:
         text, rows = memory_table(work, config)
-        head = f"## SAM 2: peak memory beyond the model\n\n{about}.\n\n"
-        tables.keep(f"sam2_memory_{name}", head + text, rows, facts=facts)
+        keep("memory", "peak memory beyond the model", about, text, rows)
         return
     rows = compare(work, config, options.repeats)
     middle = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
@@ -259,13 +262,12 @@ def main() -> None:
             ["ours, half of the pairs hidden", f"{middle['half_hidden_s']:.1f}", f"{middle['half_hidden_ratio']:.2f}"],
         ],
     )
-    head = f"## SAM 2: {work.objects} objects through {work.keyframes} keyframes\n\n{about}; median of {len(rows)}.\n\n"
-    tables.keep(f"sam2_speed_{name}", head + text, rows, facts=facts)
+    title = f"{work.objects} objects through {work.keyframes} keyframes"
+    keep("speed", title, f"{about}; median of {len(rows)}", text, rows)
     if gpu:
         scene = whole_scene(replace(work, objects=150, keyframes=200), config)
         stages = tables.markdown(list(scene), [[tables.cell(key, value) for key, value in scene.items()]])
-        head = f"## SAM 2: a whole scene\n\n{about}.\n\n"
-        tables.keep(f"sam2_scene_{name}", head + stages, [scene], facts=facts)
+        keep("scene", "a whole scene", about, stages, [scene])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sam2_scene import CONFIG, moving_disc
+from sam2_scene import CONFIG, follow_forward, iou, moving_disc
 
 pytest.importorskip("sam2", reason="SAM 2 is not installed")
 
@@ -31,24 +31,17 @@ def run(tracker):
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
-    born = session.prompt([PointPrompt.on(0, np.array([point])) for point in POINTS], 1)
-    handles = [answers[0].object_id for answers in born]
-    masks = [t.masks[5].logits.cpu() for t in session.track([TrackRequest(h, range(1, 6)) for h in handles])]
+    masks = follow_forward(session, POINTS, 5)
     taken = torch.cuda.max_memory_allocated() - before
     statistics = session.statistics()
     session.close()
-    return masks, statistics, taken
-
-
-def iou(a, b):
-    """Of two masks' logits."""
-    a, b = (x.cpu() > 0 for x in (a, b))
-    return float((a & b).sum() / (a | b).sum().clamp(min=1))
+    return [mask.cpu() for mask in masks], statistics, taken
 
 
 def test_it_is_chosen_where_it_is_there(checkpoint):
     tracker = Sam2Tracker(checkpoint, replace(CONFIG, device="auto"))
-    assert (tracker.open(FRAMES).prompt([PointPrompt.on(0, np.array([[35, 50]]))], 1)[0][0].mask.logits).is_cuda
+    ((born,),) = tracker.open(FRAMES).prompt([PointPrompt.on(0, np.array([[35, 50]]))], 1)
+    assert born.mask.logits.is_cuda
 
 
 def test_bf16_masks_are_those_of_the_official_predictor_in_bf16(checkpoint, tmp_path):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pytest
 import torch
-from sam2_scene import moving_disc
+from sam2_scene import follow_forward, moving_disc
 
 from any3dis_ros.errors import InputError
-from any3dis_ros.tracking.base import PointPrompt, TrackRequest
 from any3dis_ros.tracking.sam2.features import FeatureStore
 from any3dis_ros.tracking.sam2.shortage import Frugal, is_shortage
 
@@ -28,10 +26,7 @@ def run(tracker):
     """Four objects, forward; the masks' logits."""
     session = tracker.open(FRAMES)
     try:
-        prompts = [PointPrompt.on(0, np.array([[u, 40]])) for u in (20, 50, 80, 110)]
-        handles = [answers[0].object_id for answers in session.prompt(prompts, 1)]
-        tracks = list(session.track([TrackRequest(h, [1, 2, 3]) for h in handles]))
-        return [track.masks[3].logits for track in tracks], session.statistics()
+        return follow_forward(session, [(u, 40) for u in (20, 50, 80, 110)], 3), session.statistics()
     finally:
         session.close()
 
