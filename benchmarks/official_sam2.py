@@ -42,8 +42,8 @@ def random_checkpoint(path: Path, model: str = "tiny", seed: int = 4, presence: 
     """Write a checkpoint of seeded random weights, in the form in which Meta publishes them.
 
     As PyTorch initialises them, memory hardly moves a mask. They are scaled until it does: memories one slot off move
-    the logits (1 at most) by 0.13, object pointers one keyframe off by 0.003. They are drawn by NumPy, because PyTorch
-    initialises otherwise from version to version.
+    the logits (1 at most) by 0.13, object pointers one keyframe off by 0.003. They are drawn by NumPy, so that they
+    do not hang on how a version of PyTorch initialises.
 
     Args:
         path: of the file.
