@@ -7,6 +7,8 @@ rclpy_or_skip()
 pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
 
 from lifecycle_msgs.srv import GetState  # noqa: E402
+from rclpy.client import Client  # noqa: E402
+from rclpy.task import Future  # noqa: E402
 
 from any3dis_ros.errors import InputError  # noqa: E402
 from any3dis_ros.ros.replay.client import NodeClient  # noqa: E402
@@ -47,6 +49,21 @@ def test_a_node_that_starts_is_waited_for_until_it_spins_and_answers(wire, asked
     asked(look).wait_until_ready()
     assert len(answered) == 1
     assert answered[0] > 6
+
+
+def test_a_question_that_is_lost_is_asked_again(wire, asked, monkeypatch):
+    send, lost = Client.call_async, []
+
+    def call_async(client, request):
+        if lost:
+            return send(client, request)
+        lost.append(request)
+        return Future()
+
+    monkeypatch.setattr(Client, "call_async", call_async)
+    wire.node("late").create_service(GetState, "/late/get_state", lambda _, response: response)
+    asked(lambda: wire.executor.spin_once(timeout_sec=0.05)).wait_until_ready()
+    assert lost
 
 
 def test_a_node_that_ends_before_it_answers_is_told(asked):

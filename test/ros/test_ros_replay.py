@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,11 @@ def names(wire):
 
 def replayed(one, timeout=60):
     """Return what a program said, on stdout and on stderr, once it has ended."""
-    told, errors = one.communicate(timeout=timeout)
+    try:
+        told, errors = one.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        one.kill()
+        pytest.fail(f"it has not ended after {timeout} s and said\n" + "\n".join(one.communicate()))
     assert "Traceback" not in errors
     assert "terminate called" not in errors
     return told, errors

@@ -22,6 +22,7 @@ from any3dis_ros.srv import Save
 
 _POLL_S = 0.05
 _ANSWER_S = 30.0
+_ASK_AGAIN_S = 2.0
 _CANCEL_S = 10.0
 _KEPT_FEEDBACK = 1000
 _STAMP_TOLERANCE_S = 1e-6  # seconds since 1970 as a double are good to a quarter of that
@@ -80,11 +81,17 @@ class NodeClient:
             )
 
     def wait_until_ready(self) -> None:
-        """Wait until a node that is starting answers, for as long as it lives: at first it compiles its kernels."""
+        """Wait until a node that is starting answers, for as long as it lives: at first it compiles its kernels.
+
+        It is asked again and again: the service first seen may be what is left of another node, and answer nobody.
+        """
         state = self._node.create_client(GetState, f"{self.name}/get_state")
         try:
             self._until(state.service_is_ready, None)
-            self._done(state.call_async(GetState.Request()), None, "~/get_state")
+            asked: list[Any] = []
+            while not any(answer.done() for answer in asked):
+                asked.append(state.call_async(GetState.Request()))
+                self._until(lambda: any(answer.done() for answer in asked), _ASK_AGAIN_S)
         finally:
             self._node.destroy_client(state)
 
