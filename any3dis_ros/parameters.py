@@ -1,4 +1,4 @@
-"""The machinery behind `config.py`: declared, checked, listed, and read from names, mappings and YAML."""
+"""The machinery behind `config`: declared, checked, listed, and read from names, mappings and YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parameters of `config.py` as ROS 2 parameters: declared with their descriptions, checked, read back.
+"""The parameters of `config` as ROS 2 parameters: declared with their descriptions, checked, read back.
 
 The rules and the sentences of refusal are those of every other way to configure. Each parameter is dynamically typed,
 because rclpy refuses an int where a double is declared; the checks here keep the types.
