@@ -97,7 +97,7 @@ def estimate_normals(
         viewpoints: V×3, metres, map frame; None = normals face the centroid of the points.
     """
     target = points.astype(np.float64).mean(0, keepdims=True) if viewpoints is None else viewpoints
-    nearest = cKDTree(target).query(points)[1]
+    nearest = cKDTree(target).query(points, workers=-1)[1]
     return np.asarray(_plane_normals(points, neighbour, np.ascontiguousarray(target[nearest], dtype=np.float32)))
 
 
