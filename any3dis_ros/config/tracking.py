@@ -18,6 +18,12 @@ class SeedingConfig(Section):
     )
     scale_neighbours: int = param(32, "κ of Eq. 2: superpoints whose visibility scales a view's score", low=1)
     prompt_points: int = param(3, "farthest-point prompts in the pivot view (paper: 3)", low=1, high=16)
+    prompt_share: float = param(
+        0.5,
+        "of a superpoint's pixels, those nearest its middle, take the prompts; 1 = all, as the paper, and on the rim",
+        low=0.0,
+        high=1.0,
+    )
     min_seen_points: int = param(3, "points; a superpoint that no view sees by this many is no seed", low=1)
 
 

@@ -95,19 +95,23 @@ def pivot_views(psi: NDArray[np.float32], superpoint: int, count: int) -> NDArra
 
 
 def seed_prompt(visible: Visibility, superpoint: int, view: int, config: SeedingConfig) -> PointPrompt:
-    """Prompt a view with farthest-point samples of the superpoint's projected pixels, the most central one first.
+    """Prompt a view with farthest-point samples of the superpoint's inner pixels, the most central one first.
+
+    Farthest-point samples of all its pixels, as published, lie on its rim, which depth and poses that err project onto
+    its neighbours.
 
     Args:
         visible: visible points of the keyframes.
         superpoint: index of the superpoint.
         view: index of a keyframe that sees at least one of its points.
-        config: number of prompt points.
+        config: number of prompt points, share of the pixels that are inner ones.
     """
     keyframe = visible.keyframes[view]
     v, u = np.divmod(keyframe.pixels(superpoint), keyframe.width)
     uv = np.stack([u, v], 1).astype(np.float32)
-    center = int(((uv - np.median(uv, axis=0)) ** 2).sum(1).argmin())
-    return PointPrompt.on(view, uv[farthest_points(uv, config.prompt_points, center)])
+    outwards = np.argsort(((uv - np.median(uv, axis=0)) ** 2).sum(1), kind="stable")
+    inner = uv[outwards[: max(round(config.prompt_share * len(uv)), config.prompt_points)]]
+    return PointPrompt.on(view, inner[farthest_points(inner, config.prompt_points, 0)])
 
 
 @numba.njit(cache=True, nogil=True)

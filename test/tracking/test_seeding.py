@@ -91,7 +91,8 @@ def test_an_unknown_pivot_is_refused_with_those_that_there_are():
         SeedingConfig(pivot="last_seen")
 
 
-def test_prompts_lie_on_the_projected_superpoint_apart_from_each_other():
+@pytest.mark.parametrize(("share", "columns"), [(1.0, [15, 5, 25]), (0.5, [15, 10, 19]), (0.0, [15, 14, 16])])
+def test_prompts_lie_inside_the_projected_superpoint_apart_from_each_other(share, columns):
     W = CAMERA.width
     row = np.array([10 * W + u for u in range(5, 26)], np.int32)  # superpoint 1: a horizontal line of 21 pixels
     other = np.array([30 * W + u for u in range(40)], np.int32)
@@ -104,7 +105,7 @@ def test_prompts_lie_on_the_projected_superpoint_apart_from_each_other():
         ),
         np.array([40, 21]),
     )
-    prompt = seed_prompt(visible, 1, 1, SeedingConfig(prompt_points=3))
+    prompt = seed_prompt(visible, 1, 1, SeedingConfig(prompt_points=3, prompt_share=share))
     assert prompt.frame == 1
-    assert prompt.points.tolist() == [[15, 10], [5, 10], [25, 10]]
+    assert prompt.points.tolist() == [[u, 10] for u in columns]
     assert prompt.labels.tolist() == [1, 1, 1]
