@@ -45,6 +45,7 @@ class NodeClient:
         self._save = node.create_client(Save, f"{name}/save")
         self._input: dict[str, str] = {}  # of the last diagnostics
         self._changed = threading.Condition()
+        self._retired: deque[Callable[[], object]] = deque()  # what destroys entities that are done with
         self._closed = False
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor(context=node.context)
@@ -93,7 +94,7 @@ class NodeClient:
                 asked.append(state.call_async(GetState.Request()))
                 self._until(lambda: any(answer.done() for answer in asked), _ASK_AGAIN_S)
         finally:
-            self._node.destroy_client(state)
+            self._retired.append(lambda: self._node.destroy_client(state))
 
     def wait_until_taken_in(self, stamp_ns: int, timeout_s: float) -> bool:
         """Wait until the node says that it has dealt with the colour image of `stamp_ns`; return whether it did."""
@@ -159,7 +160,7 @@ class NodeClient:
             if not self._until(lambda: any(cloud.header == header for cloud in got), _ANSWER_S):
                 raise InputError(f"no cloud of this segmentation came on {topic} within {_ANSWER_S:g} s")
         finally:
-            self._node.destroy_subscription(subscription)
+            self._retired.append(lambda: self._node.destroy_subscription(subscription))
         return next(cloud for cloud in got if cloud.header == header)
 
     def save(self, folder: Path) -> str:
@@ -213,6 +214,8 @@ class NodeClient:
         try:
             while not self._closed:
                 self._executor.spin_once(_POLL_S)
+                while self._retired:  # gone while the executor gathers them, they would end this thread
+                    self._retired.popleft()()
                 with self._changed:
                     self._changed.notify_all()
         except ExternalShutdownException:
