@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 from installed import rclpy_or_skip
 
@@ -8,6 +10,7 @@ pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", ex
 
 from lifecycle_msgs.srv import GetState  # noqa: E402
 from rclpy.client import Client  # noqa: E402
+from rclpy.node import Node  # noqa: E402
 from rclpy.task import Future  # noqa: E402
 
 from any3dis_ros.errors import InputError  # noqa: E402
@@ -64,6 +67,20 @@ def test_a_question_that_is_lost_is_asked_again(wire, asked, monkeypatch):
     wire.node("late").create_service(GetState, "/late/get_state", lambda _, response: response)
     asked(lambda: wire.executor.spin_once(timeout_sec=0.05)).wait_until_ready()
     assert lost
+
+
+def test_what_it_is_done_with_is_destroyed_by_the_thread_that_spins(wire, asked, monkeypatch):
+    destroy, by = Node.destroy_client, []
+
+    def destroy_client(node, client):
+        by.append(threading.current_thread().name)
+        return destroy(node, client)
+
+    monkeypatch.setattr(Node, "destroy_client", destroy_client)
+    wire.node("late").create_service(GetState, "/late/get_state", lambda _, response: response)
+    asked(lambda: wire.executor.spin_once(timeout_sec=0.05)).wait_until_ready()
+    wire.until(lambda: by, "the client's end")
+    assert by == ["any3dis-client"]
 
 
 def test_a_node_that_ends_before_it_answers_is_told(asked):

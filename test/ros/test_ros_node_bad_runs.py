@@ -60,11 +60,12 @@ class FailingOnce(PerfectTracker):
             yield track
 
 
-@pytest.mark.parametrize("error", [RuntimeError, MemoryError])
+@pytest.mark.parametrize(
+    ("kind", "why"), [(RuntimeError, "the network gave NaN"), (MemoryError, "2 GB for the features")]
+)
 @pytest.mark.parametrize("at", ["make", "open", "prompt", "track"])
-def test_an_engine_that_fails_is_told_and_the_next_run_works(ready, robot, two_boxes, monkeypatch, at, error):
-    why = "2 GB for the features"
-    engine = FailingOnce(two_boxes[1], at, error(why))  # made here: raised, it holds on to the node by its traceback
+def test_an_engine_that_fails_is_told_and_the_next_run_works(ready, robot, two_boxes, monkeypatch, at, kind, why):
+    engine = FailingOnce(two_boxes[1], at, kind(why))  # made here: raised, it holds on to the node by its traceback
 
     def make(_):
         engine.fail("make")

@@ -45,7 +45,6 @@ class NodeClient:
         self._save = node.create_client(Save, f"{name}/save")
         self._input: dict[str, str] = {}  # of the last diagnostics
         self._changed = threading.Condition()
-        self._retired: deque[Callable[[], object]] = deque()  # what destroys entities that are done with
         self._closed = False
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor(context=node.context)
@@ -89,12 +88,11 @@ class NodeClient:
         state = self._node.create_client(GetState, f"{self.name}/get_state")
         try:
             self._until(state.service_is_ready, None)
-            asked: list[Any] = []
-            while not any(answer.done() for answer in asked):
+            asked = [state.call_async(GetState.Request())]
+            while not self._until(lambda: any(answer.done() for answer in asked), _ASK_AGAIN_S):
                 asked.append(state.call_async(GetState.Request()))
-                self._until(lambda: any(answer.done() for answer in asked), _ASK_AGAIN_S)
         finally:
-            self._retired.append(lambda: self._node.destroy_client(state))
+            self._in_turn(self._node.destroy_client, state)
 
     def wait_until_taken_in(self, stamp_ns: int, timeout_s: float) -> bool:
         """Wait until the node says that it has dealt with the colour image of `stamp_ns`; return whether it did."""
@@ -160,7 +158,7 @@ class NodeClient:
             if not self._until(lambda: any(cloud.header == header for cloud in got), _ANSWER_S):
                 raise InputError(f"no cloud of this segmentation came on {topic} within {_ANSWER_S:g} s")
         finally:
-            self._retired.append(lambda: self._node.destroy_subscription(subscription))
+            self._in_turn(self._node.destroy_subscription, subscription)
         return next(cloud for cloud in got if cloud.header == header)
 
     def save(self, folder: Path) -> str:
@@ -175,6 +173,10 @@ class NodeClient:
         if not answer.success:
             raise InputError(f"{self.name} did not save: {answer.message}")
         return str(answer.message)
+
+    def _in_turn(self, destroy: Callable[[Any], object], entity: Any) -> None:
+        """Destroy in the thread that spins, which ends where an entity is destroyed while it gathers them to wait."""
+        self._executor.create_task(destroy, entity)
 
     def _done(self, future: Any, timeout_s: float | None, what: str) -> Any:
         if not self._until(future.done, timeout_s):
@@ -214,8 +216,6 @@ class NodeClient:
         try:
             while not self._closed:
                 self._executor.spin_once(_POLL_S)
-                while self._retired:  # gone while the executor gathers them, they would end this thread
-                    self._retired.popleft()()
                 with self._changed:
                     self._changed.notify_all()
         except ExternalShutdownException:
