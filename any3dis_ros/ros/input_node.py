@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import rclpy
@@ -49,6 +49,25 @@ class InputNode:
         self._told: set[str] = set()
         self._thread = threading.Thread(target=self._spin, name="any3dis-inputs", daemon=True)
         self._thread.start()
+
+    def in_turn(self, do: Callable[[], object]) -> None:
+        """Do something in the thread that serves, between two messages, and return when it is done.
+
+        A subscription that another thread destroys may be one that the executor is just about to wait for.
+        """
+        done = threading.Event()
+
+        def task() -> None:
+            try:
+                do()
+            finally:
+                done.set()
+
+        self._executor.create_task(task)
+        while self._thread.is_alive() and not done.wait(_LOOK_S):
+            pass
+        if not done.is_set():  # the context was shut down, and with it the thread ended
+            do()
 
     def close(self) -> None:
         """End the thread and the node."""

@@ -107,7 +107,7 @@ class Inputs:
     def unsubscribe(self) -> None:
         """Let no more messages in; what came in is dealt with."""
         for subscription in (*self._subscriptions, *self._others):
-            subscription.close()
+            self._own.in_turn(subscription.close)
         self._subscriptions, self._others = [], []
 
     def map_cloud(self) -> MapCloud | None:

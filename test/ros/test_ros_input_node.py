@@ -75,3 +75,18 @@ def test_closed_it_hears_nothing_and_its_thread_is_gone(wire, beside):
     wire.until(lambda: not publisher.get_subscription_count(), "the subscription to go")
     assert "any3dis-inputs" not in [t.name for t in threading.enumerate()]
     own.close = lambda: None
+
+
+def test_what_is_done_in_turn_is_done_by_the_thread_that_serves(beside):
+    _, own = beside()
+    by = []
+    own.in_turn(lambda: by.append(threading.current_thread().name))
+    assert by == ["any3dis-inputs"]
+
+
+def test_it_is_done_at_once_where_that_thread_has_ended(wire, beside):
+    _, own = beside()
+    wire.rclpy.shutdown(context=wire.context)
+    by = []
+    own.in_turn(lambda: by.append(threading.current_thread()))
+    assert by == [threading.current_thread()]
