@@ -1,6 +1,6 @@
 """Fit the learnt objectness to generated rooms and tables.
 
-    python -m benchmarks.fit_objectness {room,tabletop}{101..112}-middle --check room32 tabletop31
+    python -m benchmarks.fit_objectness {room,tabletop}{101..124}-middle --check room32 tabletop31
 
 Runs the geometric engine over the scenes, measures every raw proposal as `proposals/objectness.py` does, and fits
 gradient-boosted trees to "overlaps one instance of the ground truth by more than half". Findings weigh the same,
@@ -38,7 +38,7 @@ from benchmarks import scenes
 from benchmarks.prepared import prepare
 
 OUT = Path(__file__).parents[1] / "any3dis_ros" / "proposals" / "objectness.json"
-TREES, DEPTH, RATE = 120, 4, 0.1
+TREES, LEAVES, RATE = 150, 64, 0.07
 FOLDS = 4
 
 
@@ -95,8 +95,8 @@ def fit(rooms: list[Room]) -> Trees:
     weight = np.concatenate([r.weight for r in rooms])
     weight /= weight.mean()
     model = GradientBoostingClassifier(
-        n_estimators=TREES, max_depth=DEPTH, learning_rate=RATE, subsample=0.5, max_features=0.5,
-        min_samples_leaf=40, random_state=0,
+        n_estimators=TREES, learning_rate=RATE, max_depth=None, max_leaf_nodes=LEAVES, min_samples_leaf=200,
+        subsample=0.5, max_features=0.2, random_state=0,
     ).fit(x, y, weight)  # fmt: skip
     share = np.average(y, weights=weight)
     trees = [t.tree_ for t in model.estimators_[:, 0]]

@@ -25,7 +25,7 @@ DESCRIPTION = """Furnished rooms and tabletops with exact ground truth, as ScanN
 
 Without OUT they are kept in the cache, where other benchmarks find them by name (room7-middle) and make them when they
 are absent. With OUT they are written there; with neither --furniture nor --noise these are the procedural rooms
-with a Kinect's noise, exact poses and ground truth at 2 cm that the learnt objectness was fitted on."""
+with a Kinect's noise, exact poses and ground truth at 2 cm."""
 
 
 def seeds(text: str) -> list[int]:
