@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -56,16 +57,7 @@ class Trees:
 
     def probability(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each row of x (Q×F), Q."""
-        odds = np.full(len(x), self.prior)
-        rows = np.arange(len(x))
-        for feature, threshold, left, right, value in zip(
-            self.feature, self.threshold, self.left, self.right, self.value, strict=True
-        ):
-            node = np.zeros(len(x), np.int64)
-            while (inner := feature[node] >= 0).any():
-                goes_left = x[rows, np.maximum(feature[node], 0)] <= threshold[node]
-                node = np.where(inner, np.where(goes_left, left[node], right[node]), node)
-            odds += value[node]
+        odds = _odds(x, self.feature, self.threshold, self.left, self.right, self.value, self.prior)
         return np.asarray(1 / (1 + np.exp(-odds)))
 
 
@@ -168,3 +160,17 @@ def _nested(
     np.maximum.at(container, small[nested], strength[large[nested]])
     np.maximum.at(content, large[nested], strength[small[nested]])
     return container, content
+
+
+@numba.njit(cache=True, nogil=True)
+def _odds(x, feature, threshold, left, right, value, prior):  # type: ignore[no-untyped-def]
+    """Return the log-odds of each row: the prior and, of each tree, the leaf that the row comes to."""
+    odds = np.full(len(x), prior)
+    for row in range(len(x)):
+        for tree in range(len(feature)):
+            node = 0
+            while feature[tree, node] >= 0:
+                goes_left = x[row, feature[tree, node]] <= threshold[tree, node]
+                node = left[tree, node] if goes_left else right[tree, node]
+            odds[row] += value[tree, node]
+    return odds
