@@ -131,9 +131,9 @@ def test_a_whole_found_from_many_views_beats_a_flat_part():
 
 def test_blending_keeps_agreement_and_leans_on_what_was_learnt():
     """Where both say the same, so does the blend; else it lies between, nearer to the learnt one."""
-    evidence, learnt = np.array([0.3, 2**-10, 1.0, 0.0]), np.array([0.3, 1.0, 2**-10, 0.9])
+    evidence, learnt = np.array([0.3, 2**-4, 1.0, 0.0]), np.array([0.3, 1.0, 2**-4, 0.9])
     both = blended(evidence, learnt)
     assert both[0] == pytest.approx(0.3)
-    assert both[1] == pytest.approx(0.5)  # a tenth of what evidence says, in powers
-    assert both[2] == pytest.approx(2**-9)
+    assert both[1] == pytest.approx(0.5)  # a quarter of what evidence says, in powers
+    assert both[2] == pytest.approx(2**-3)
     assert both[3] == 0
