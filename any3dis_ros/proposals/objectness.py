@@ -32,7 +32,7 @@ FEATURES = (
 _NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
 _CONTAINED = 0.9
 _LEARNT = 0.75  # exponent of the learnt probability, evidence has the rest: held-out rooms and tables 0.5: 62.0/79.3,
-# 0.75: 64.5/79.7, 0.9: 65.7/80.5 (AP50/AP25); a shelf bin, unlike all it was fitted on, to 0.75: 21/100, from 0.85: 0/25
+# 0.75: 64.5/79.7, 0.9: 65.7/80.5 (AP50/AP25); a shelf bin, unlike what was fitted on: to 0.75 21/100, from 0.85 0/25
 
 
 @dataclass(frozen=True)
