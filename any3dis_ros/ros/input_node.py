@@ -53,7 +53,8 @@ class InputNode:
     def in_turn(self, do: Callable[[], object]) -> None:
         """Do something in the thread that serves, between two messages, and return when it is done.
 
-        A subscription that another thread destroys may be one that the executor is just about to wait for.
+        A subscription that another thread destroys may be one that the executor is just about to wait for. Not to be
+        called by that thread itself, which would wait for itself.
         """
         done = threading.Event()
 
