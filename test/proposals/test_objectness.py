@@ -131,9 +131,9 @@ def test_a_whole_found_from_many_views_beats_a_flat_part():
 
 def test_blending_keeps_agreement_and_leans_on_what_was_learnt():
     """Where both say the same, so does the blend; else it lies between, nearer to the learnt one."""
-    evidence, learnt = np.array([0.3, 2**-4, 1.0, 0.0]), np.array([0.3, 1.0, 2**-4, 0.9])
+    evidence, learnt = np.array([0.3, 0.16, 0.81, 0.0]), np.array([0.3, 0.81, 0.16, 0.9])
     both = blended(evidence, learnt)
     assert both[0] == pytest.approx(0.3)
-    assert both[1] == pytest.approx(0.5)  # a quarter of what evidence says, in powers
-    assert both[2] == pytest.approx(2**-3)
+    assert both[1] == pytest.approx(0.54)  # sqrt(0.4 * 0.9³)
+    assert 0.16 < both[2] < both[1] < 0.81
     assert both[3] == 0
