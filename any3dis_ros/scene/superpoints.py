@@ -82,10 +82,10 @@ def centroids(
     return sums / np.maximum(size, 1)[:, None], size
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, parallel=True)
 def _edge_weights(points, normals, lab, edges, color_weight):  # type: ignore[no-untyped-def]
     weight = np.empty(len(edges), np.float32)
-    for e in range(len(edges)):
+    for e in numba.prange(len(edges)):
         i, j = edges[e, 0], edges[e, 1]
         dot = np.float32(0)
         rise = np.float32(0)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from any3dis_ros.config import SuperpointConfig
 from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.mapping import MapCloud
+from any3dis_ros.scene.neighbours import nearest_points
 
-_BLOCK = 100_000  # points asked for at once: a third of a second at most
+_TOGETHER = 64  # points that look for the nearest viewpoint among the same ones
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,6 @@ def build_surface(
     return Surface(cloud.points, cloud.colors, normals.astype(np.float32), edges, spacing)
 
 
-def nearest_points(
-    points: NDArray[np.float32], k: int, progress: Progress = silent
-) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Return distances (metres) and indices of each point's `k` nearest points, itself included; N×k each."""
-    tree = cKDTree(points, balanced_tree=False, compact_nodes=False)  # a surface is spread evenly enough
-    distance, neighbour = np.empty((len(points), k), np.float32), np.empty((len(points), k), np.int32)
-    for first in range(0, len(points), _BLOCK):
-        progress("neighbours", first, len(points))
-        block = slice(first, first + _BLOCK)
-        distance[block], neighbour[block] = tree.query(points[block], k=k, workers=-1)
-    progress("neighbours", len(points), len(points))
-    return distance, neighbour
-
-
 def estimate_normals(
     points: NDArray[np.float32], neighbour: NDArray[np.integer], viewpoints: NDArray[np.float64] | None
 ) -> NDArray[np.float32]:
@@ -97,45 +83,30 @@ def estimate_normals(
         viewpoints: V×3, metres, map frame; None = normals face the centroid of the points.
     """
     target = points.astype(np.float64).mean(0, keepdims=True) if viewpoints is None else viewpoints
-    nearest = cKDTree(target).query(points, workers=-1)[1]
-    return np.asarray(_plane_normals(points, neighbour, np.ascontiguousarray(target[nearest], dtype=np.float32)))
+    return np.asarray(_plane_normals(points, neighbour, target[_nearest_viewpoint(points, target)]))
 
 
-def _neighbour_edges(
-    neighbour: NDArray[np.integer], distance: NDArray[np.floating], longest: float
-) -> NDArray[np.int32]:
-    """Return each neighbour pair once, E×2, without those farther apart than `longest` metres."""
-    return np.asarray(_each_pair_once(neighbour, distance, longest))
-
-
-@numba.njit(cache=True, nogil=True)
-def _each_pair_once(neighbour, distance, longest):  # type: ignore[no-untyped-def]
-    """Return pairs ordered by lower, then by higher index, in linear time: a counting sort by the lower."""
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _neighbour_edges(neighbour, distance, longest):  # type: ignore[no-untyped-def]
+    """Return each pair of neighbours up to `longest` metres apart once, E×2 int32, the lower index first."""
     n, k = neighbour.shape
     start = np.zeros(n + 1, np.int64)
-    for i in range(n):
+    for i in numba.prange(n):
         for j in range(k):
-            if _is_new(neighbour, distance, longest, i, j):
-                start[min(i, neighbour[i, j]) + 1] += 1
+            start[i + 1] += _tells(neighbour, distance, longest, i, j)
     start = np.cumsum(start)
-    filled = start[:-1].copy()
     edges = np.empty((start[-1], 2), np.int32)
-    for i in range(n):
+    for i in numba.prange(n):
+        e = start[i]
         for j in range(k):
-            if _is_new(neighbour, distance, longest, i, j):
-                low, high = min(i, neighbour[i, j]), max(i, neighbour[i, j])
-                e = filled[low]
-                while e > start[low] and edges[e - 1, 1] > high:
-                    edges[e, 1] = edges[e - 1, 1]
-                    e -= 1
-                edges[filled[low], 0] = low
-                edges[e, 1] = high
-                filled[low] += 1
+            if _tells(neighbour, distance, longest, i, j):
+                edges[e, 0], edges[e, 1] = min(i, neighbour[i, j]), max(i, neighbour[i, j])
+                e += 1
     return edges
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_new(neighbour, distance, longest, i, j):  # type: ignore[no-untyped-def]
+def _tells(neighbour, distance, longest, i, j):  # type: ignore[no-untyped-def]
     """Return whether the pair of `i` and its `j`-th neighbour is short enough, and not told by its lower point."""
     other = neighbour[i, j]
     if other == i or distance[i, j] > longest:
@@ -146,6 +117,40 @@ def _is_new(neighbour, distance, longest, i, j):  # type: ignore[no-untyped-def]
         if neighbour[other, back] == i:
             return distance[other, back] > longest
     return True
+
+
+@numba.njit(cache=True, nogil=True, parallel=True)
+def _nearest_viewpoint(points, viewpoints):  # type: ignore[no-untyped-def]
+    """Return the index of the viewpoint nearest to each point, the first of those equally near.
+
+    Points that follow each other lie near each other in a map: what is not nearest to their middle, give or take how
+    far they stand from it, is nearest to none of them.
+    """
+    nearest = np.zeros(len(points), np.int32)
+    for block in numba.prange((len(points) + _TOGETHER - 1) // _TOGETHER):
+        first, end = block * _TOGETHER, min((block + 1) * _TOGETHER, len(points))
+        middle, reach = np.empty(3), 0.0
+        for axis in range(3):
+            low = high = np.float64(points[first, axis])
+            for i in range(first + 1, end):
+                low, high = min(low, np.float64(points[i, axis])), max(high, np.float64(points[i, axis]))
+            middle[axis] = (low + high) / 2
+            reach += (high - low) ** 2  # squared, twice the radius
+        away = np.empty(len(viewpoints))
+        for v in range(len(viewpoints)):
+            dx, dy, dz = viewpoints[v, 0] - middle[0], viewpoints[v, 1] - middle[1], viewpoints[v, 2] - middle[2]
+            away[v] = np.sqrt(dx * dx + dy * dy + dz * dz)
+        likely = np.flatnonzero(away <= (away.min() + np.sqrt(reach)) * (1 + 1e-9))
+        for i in range(first, end):
+            best = np.inf
+            for v in likely:
+                d = 0.0
+                for axis in range(3):
+                    d += (viewpoints[v, axis] - points[i, axis]) ** 2
+                if d < best:
+                    best = d
+                    nearest[i] = v
+    return nearest
 
 
 @numba.njit(cache=True, nogil=True, parallel=True)

@@ -9,10 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from any3dis_ros.config import SuperpointConfig
 from any3dis_ros.errors import Cancelled, InputError
-from any3dis_ros.scene import surface as surface_module
 from any3dis_ros.scene.borders import find_borders
 from any3dis_ros.scene.mapping import MapCloud
-from any3dis_ros.scene.surface import Surface, _flattest_direction, build_surface, nearest_points
+from any3dis_ros.scene.surface import Surface, _flattest_direction, _nearest_viewpoint, build_surface
 
 
 def entries(m: np.ndarray) -> tuple[float, ...]:
@@ -34,21 +33,24 @@ def test_flattest_direction_against_lapack(values, angles, scale):
     assert v @ m @ v <= smallest + 1e-6 * max(scale * max(values), 1e-30)
 
 
-def test_neighbours_are_found_block_by_block_and_the_search_can_be_stopped(monkeypatch):
+def test_the_search_for_neighbours_can_be_stopped():
     points = np.random.default_rng(0).random((50, 3)).astype(np.float32)
-    distance, neighbour = cKDTree(points).query(points, k=4)
-    monkeypatch.setattr(surface_module, "_BLOCK", 17)
-    told = []
-    found = nearest_points(points, 4, lambda stage, done, total, instances=0: told.append((stage, done, total)))
-    np.testing.assert_array_equal(found[0], distance.astype(np.float32))
-    np.testing.assert_array_equal(found[1], neighbour)
-    assert told == [("neighbours", done, 50) for done in (0, 17, 34, 50)]
 
     def stop(stage: str, done: int, total: int, instances: int = 0) -> None:
         raise Cancelled(stage)
 
     with pytest.raises(Cancelled, match="neighbours"):
         build_surface(MapCloud(points, np.zeros((50, 3), np.uint8)), SuperpointConfig(), None, stop)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 300), st.integers(1, 40), st.booleans(), st.integers(0, 1000))
+def test_the_nearest_viewpoint_against_a_tree(n, viewpoints, sorted_, seed):
+    rng = np.random.default_rng(seed)
+    points, cameras = rng.random((n, 3)).astype(np.float32) * 4, rng.random((viewpoints, 3)) * 4
+    if sorted_:
+        points = points[np.argsort(points[:, 0])]
+    np.testing.assert_array_equal(_nearest_viewpoint(points, cameras), cKDTree(cameras).query(points)[1])
 
 
 def test_a_surface_joins_each_pair_of_neighbours_once():
