@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -69,23 +70,8 @@ def corroboration(
         points: Q, points of each proposal.
         same: IoU from which two proposals are one finding.
     """
-    pairs = shared.tocoo()
-    iou = pairs.data / (points[pairs.row] + points[pairs.col] - pairs.data)
     pivot = np.array([e.pivot for e in evidence], np.int64)
-    again = iou >= same
-    found, _ = distinct(pairs.row[again], pivot[pairs.col[again]])
-    return np.bincount(found, minlength=len(evidence))
-
-
-def distinct(first: NDArray[np.integer], second: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the different pairs of two arrays of numbers ≥ 0, in order.
-
-    As np.unique does with rows, which it compares one by one while no other Python thread runs.
-    """
-    width = int(second.max(initial=0)) + 1
-    code = np.sort(first.astype(np.int64) * width + second)
-    code = code[np.concatenate([[True], code[1:] != code[:-1]])[: len(code)]]
-    return code // width, code % width
+    return np.asarray(_pivots_again(shared.indptr, shared.indices, shared.data, points, pivot, same))
 
 
 def confidence(
@@ -105,3 +91,16 @@ def confidence(
     score = np.array([e.score for e in evidence])
     views = np.array([e.views for e in evidence])
     return np.asarray(score * np.array(agreement) * (1 - np.exp(-views / 5)) * (1 - np.exp(-found / 2)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _pivots_again(indptr, indices, data, points, pivot, same):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(points), np.int64)
+    met_by = np.full(max(pivot.max() if len(pivot) else 0, 0) + 1, -1)
+    for q in range(len(points)):
+        for e in range(indptr[q], indptr[q + 1]):
+            j, shared = indices[e], data[e]
+            if shared >= same * (points[q] + points[j] - shared) and met_by[pivot[j]] != q:
+                met_by[pivot[j]] = q
+                found[q] += 1
+    return found

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from any3dis_ros.config import MergingConfig
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
-from any3dis_ros.proposals.objectness import blended, fitted, measure
+from any3dis_ros.proposals.objectness import blended, measure, probability
 from any3dis_ros.scene.shape import SuperpointShapes
 from any3dis_ros.tracking.masks import PackedMask
 
@@ -82,7 +82,7 @@ def judge(
         return confidence(evidence, found, [e.median_iou for e in evidence])
     by_evidence = confidence(evidence, found, [e.agreement for e in evidence])
     features = measure(evidence, membership(proposals, len(shapes.size)), shared, points, shapes)
-    return blended(by_evidence, fitted().probability(features))
+    return blended(by_evidence, probability(features, shared))
 
 
 def able(confidences: NDArray[np.float64], points: NDArray[np.int64], config: MergingConfig) -> NDArray[np.bool_]:

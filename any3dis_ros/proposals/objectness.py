@@ -1,25 +1,23 @@
-"""How likely a proposal is one whole object, learnt from generated rooms and tables.
+"""How likely a proposal is the best that there is of one whole object, learnt from generated rooms and tables.
 
 The geometric engine proposes nested candidates: a drawer, the chest, the chest with its wall. Evidence alone ranks the
 well-cut part above the whole. Gradient-boosted trees (Friedman 2001) over a handful of measures of evidence, shape and
-border tell them apart. `benchmarks/fit_objectness.py` fits them on scenes of the generator and writes
-`objectness.json`; only the look-up is done here.
+border tell them apart, each by itself; a second ensemble, which is also told how those stand that a proposal overlaps
+(`standing`), picks the best of them. `benchmarks/fit_objectness.py` fits both on scenes of the generator.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, distinct
+from any3dis_ros.proposals import standing
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
+from any3dis_ros.proposals.trees import shipped
 from any3dis_ros.scene.shape import SuperpointShapes, spread
 
 FEATURES = (
@@ -31,44 +29,20 @@ FEATURES = (
 )  # fmt: skip
 _NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
 _CONTAINED = 0.9
-_LEARNT = 0.75  # exponent of the learnt probability, evidence has the rest: held-out rooms and tables 0.5: 62.0/79.3,
-# 0.75: 64.5/79.7, 0.9: 65.7/80.5 (AP50/AP25); a shelf bin, unlike what was fitted on: to 0.75 21/100, from 0.85 0/25
+_LEARNT = 0.6  # exponent of the learnt probability, evidence has the rest. AP/AP50, held-out rooms and tables: 0.45
+# 31.8/61.7, 0.6: 32.8/62.4, 0.75: 33.5/62.9; a shelf bin, unlike what was fitted on: 5/21, 2/6, 0/0
 
 
-@dataclass(frozen=True)
-class Trees:
-    """An ensemble of binary regression trees; node k of tree i splits ``feature[i, k]`` at ``threshold[i, k]``.
+def probability(features: NDArray[np.float32], shared: sparse.csr_matrix) -> NDArray[np.float64]:
+    """Return the probability that each proposal is the best of one whole object, Q.
 
-    Attributes:
-        feature: I×K int, -1 at a leaf.
-        threshold: I×K float; values up to it go left.
-        left: I×K int, node.
-        right: I×K int, node.
-        value: I×K float, log-odds added at a leaf.
-        prior: log-odds before any tree.
+    Args:
+        features: Q×F (`measure`).
+        shared: Q×Q sparse, points that each pair shares.
     """
-
-    feature: NDArray[np.int64]
-    threshold: NDArray[np.float64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    value: NDArray[np.float64]
-    prior: float
-
-    def probability(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the probability of each row of x (Q×F), Q."""
-        odds = _odds(x, self.feature, self.threshold, self.left, self.right, self.value, self.prior)
-        return np.asarray(1 / (1 + np.exp(-odds)))
-
-
-@lru_cache(maxsize=1)
-def fitted() -> Trees:
-    """Return the ensemble that ships with the package."""
-    told = json.loads(resources.files(__package__).joinpath("objectness.json").read_text())
-    if tuple(told["features"]) != FEATURES:
-        raise RuntimeError("objectness.json was fitted on other features; run benchmarks/fit_objectness.py")
-    arrays = {name: np.array(told[name]) for name in ("feature", "threshold", "left", "right", "value")}
-    return Trees(**arrays, prior=float(told["prior"]))
+    alone = shipped("objectness", FEATURES).probability(features)
+    among = np.concatenate([features, standing.compare(shared, alone)], 1)
+    return shipped("standing", FEATURES + standing.FEATURES).probability(among)
 
 
 def blended(by_evidence: NDArray[np.float64], learnt: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,9 +99,7 @@ def measure(
 
 def _crossing(member: sparse.csr_matrix, between: sparse.csr_matrix) -> NDArray[np.float64]:
     """Return for each proposal the number of edges that lead out of it."""
-    reached = sparse.csr_matrix(member @ between)
-    total = np.asarray(reached.sum(1)).ravel()
-    return np.asarray(total - np.asarray(reached.multiply(member).sum(1)).ravel(), np.float64)
+    return np.asarray(_leading_out(member.indptr, member.indices, between.indptr, between.indices, between.data))
 
 
 def _refound(
@@ -139,38 +111,66 @@ def _refound(
 ) -> NDArray[np.float64]:
     """Return which share of the seeds inside each proposal led to it (IoU ≥ `same`)."""
     seed = np.array([e.seed for e in evidence], np.int64)
-    seeds, number = np.unique(seed, return_inverse=True)
-    pairs = shared.tocoo()
-    again = pairs.data >= same * (points[pairs.row] + points[pairs.col] - pairs.data)
-    led, to = distinct(pairs.row[again], number[pairs.col[again]])
-    inside = np.asarray(member[:, seeds].todense(), bool)
-    hits = np.bincount(led, weights=inside[led, to], minlength=len(seed))
-    return np.asarray(hits / np.maximum(inside.sum(1), 1))
+    is_seed = np.zeros(member.shape[1], bool)
+    is_seed[seed] = True
+    return np.asarray(
+        _seeds_again(
+            shared.indptr, shared.indices, shared.data, points, member.indptr, member.indices, seed, is_seed, same
+        )
+    )
 
 
 def _nested(
     shared: sparse.csr_matrix, points: NDArray[np.int64], strength: NDArray[np.float64], low: float, high: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the strongest proposal `low` to `high` times larger that contains each one, and that each one contains."""
-    pairs = shared.tocoo()
-    small, large = pairs.row, pairs.col
-    ratio = points[large] / points[small]
-    nested = (pairs.data >= _CONTAINED * points[small]) & (ratio > low) & (ratio < high)
-    container, content = np.zeros(len(points)), np.zeros(len(points))
-    np.maximum.at(container, small[nested], strength[large[nested]])
-    np.maximum.at(content, large[nested], strength[small[nested]])
-    return container, content
+    return _strongest(shared.indptr, shared.indices, shared.data, points, strength, low, high)
 
 
 @numba.njit(cache=True, nogil=True)
-def _odds(x, feature, threshold, left, right, value, prior):  # type: ignore[no-untyped-def]
-    """Return the log-odds of each row: the prior and, of each tree, the leaf that the row comes to."""
-    odds = np.full(len(x), prior)
-    for row in range(len(x)):
-        for tree in range(len(feature)):
-            node = 0
-            while feature[tree, node] >= 0:
-                goes_left = x[row, feature[tree, node]] <= threshold[tree, node]
-                node = left[tree, node] if goes_left else right[tree, node]
-            odds[row] += value[tree, node]
-    return odds
+def _leading_out(of, superpoint, indptr, indices, data):  # type: ignore[no-untyped-def]
+    """Return `_crossing`; proposal q holds the superpoints ``superpoint[of[q]:of[q+1]]``."""
+    leading = np.zeros(len(of) - 1)
+    held_by = np.full(len(indptr) - 1, -1)
+    for q in range(len(leading)):
+        own = superpoint[of[q] : of[q + 1]]
+        for m in own:
+            held_by[m] = q
+        for m in own:
+            for e in range(indptr[m], indptr[m + 1]):
+                if held_by[indices[e]] != q:
+                    leading[q] += data[e]
+    return leading
+
+
+@numba.njit(cache=True, nogil=True)
+def _seeds_again(indptr, indices, data, points, of, superpoint, seed, is_seed, same):  # type: ignore[no-untyped-def]
+    """Return `_refound`; of and superpoint as above."""
+    share = np.zeros(len(points))
+    held_by, met_by = np.full(len(is_seed), -1), np.full(len(is_seed), -1)
+    for q in range(len(points)):
+        inside = again = 0
+        for m in superpoint[of[q] : of[q + 1]]:
+            held_by[m] = q
+            inside += is_seed[m]
+        for e in range(indptr[q], indptr[q + 1]):
+            j, common = indices[e], data[e]
+            if held_by[seed[j]] == q and met_by[seed[j]] != q and common >= same * (points[q] + points[j] - common):
+                met_by[seed[j]] = q
+                again += 1
+        share[q] = again / max(inside, 1)
+    return share
+
+
+@numba.njit(cache=True, nogil=True)
+def _strongest(indptr, indices, data, points, strength, low, high):  # type: ignore[no-untyped-def]
+    """Return `_nested`."""
+    container, content = np.zeros(len(points)), np.zeros(len(points))
+    for small in range(len(points)):
+        for e in range(indptr[small], indptr[small + 1]):
+            large = indices[e]
+            ratio = points[large] / points[small]
+            if low < ratio < high and data[e] >= _CONTAINED * points[small]:
+                container[small] = max(container[small], strength[large])
+                content[large] = max(content[large], strength[small])
+    return container, content

@@ -2,8 +2,8 @@
 
 Three loads up to a million points, 300 keyframes and 500 tracks are measured with the references, and further ones
 along each axis for the growth of each stage. Each load is a process of its own, its kernels compiled before. Ratios are
-of CPU seconds over all threads: the references run on one core, the product on all, so that the clock on the wall gives
-more; but other processes on the machine disturb it.
+given of seconds on the wall, what a user waits (the references run on one core, the product on all), and of CPU seconds
+over all threads, which other processes on the machine disturb less.
 """
 
 from __future__ import annotations

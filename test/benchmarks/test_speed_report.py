@@ -35,14 +35,14 @@ def result(points: int, seconds: float) -> report.Result:
     cost = {"lifting": [seconds / 2, seconds, 10.0], "features": [1.0, 2.0, 3.0]}
     sizes = {"points": points, "keyframes": 5, "tracks": 7}
     return report.Result(
-        sizes, ["points"], cost, {"lifting": [4.0, 4.0, 99.0]}, {"lifting": 0.1}, {"lifting": "3 masks"}
+        sizes, ["points"], cost, {"lifting": [5.0, 4.0, 99.0]}, {"lifting": 0.1}, {"lifting": "3 masks"}
     )
 
 
 def test_a_part_of_the_reference_is_scaled_and_said_to_be() -> None:
     told = report.against(result(100, 2.0)).splitlines()
     lifting = [c.strip() for c in next(line for line in told if "lifting" in line).split("|")[1:-1]]
-    assert lifting == ["lifting", "1.00", "2.00", "10", "40 (scaled)", "20×", "99", "3 masks"]
+    assert lifting == ["lifting", "1.00", "2.00", "10", "50 (scaled)", "40", "99", "3 masks", "50×", "20×"]
     assert "| features | 1.00   | 2.00  | 3       | – " in "\n".join(told)
 
 
@@ -52,6 +52,8 @@ def test_growth_and_rows_of_three_loads() -> None:
         line for line in report.text(loads).splitlines() if "lifting" in line and "1.00 " in line and "4.00" in line
     )
     assert [c.strip() for c in lifting.split("|")[1:6]] == ["lifting", "1.00", "2.00", "4.00", "1.00"]
+    whole = next(line for line in report.text(loads).splitlines() if "a whole run" in line)
+    assert [c.strip() for c in whole.split("|")[2:5]] == ["3.00", "4.00", "6.00"]  # with the two seconds of features
     kept = report.rows(loads)
     assert len(kept) == 6
     assert kept[0]["reference_share"] == 0.1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, distinct, gather
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, gather
 from any3dis_ros.proposals.lifting import Counts
 
 
@@ -23,12 +23,6 @@ def test_gather_by_hand():
     assert e.agreement == pytest.approx(14 / (16 + 16 - 14))
     assert e.precision == pytest.approx(14 / 16)
     assert e.median_iou == pytest.approx(np.median([8 / 10, 6 / 8]))
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 10**6))))
-def test_distinct_pairs_are_those_of_a_set(pairs):
-    first, second = (np.array([p[k] for p in pairs], np.int32) for k in (0, 1))
-    assert list(zip(*(a.tolist() for a in distinct(first, second)), strict=True)) == sorted(set(pairs))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.3, 0.7]))

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.ensemble import GradientBoostingClassifier
 
 from any3dis_ros.proposals.evidence import Evidence
 from any3dis_ros.proposals.merging import Proposal, membership, overlap
-from any3dis_ros.proposals.objectness import FEATURES, Trees, blended, fitted, measure
+from any3dis_ros.proposals.objectness import FEATURES, blended, measure, probability
 from any3dis_ros.scene.borders import Borders
 from any3dis_ros.scene.shape import SuperpointShapes
 
@@ -81,37 +80,6 @@ def test_containers_and_contents():
     assert part["content_near"] == whole["container_near"] == part["container_far"] == 0
 
 
-def test_trees_look_up_what_sklearn_fitted():
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(400, 5)).astype(np.float32)
-    y = (x[:, 0] * x[:, 1] + 0.3 * rng.normal(size=400)) > 0
-    model = GradientBoostingClassifier(n_estimators=20, max_depth=3, random_state=0).fit(x, y)
-    trees = [t.tree_ for t in model.estimators_[:, 0]]
-    size = max(t.node_count for t in trees)
-
-    def table(name: str) -> np.ndarray:
-        return np.stack([np.pad(np.ravel(getattr(t, name)).astype(float), (0, size - t.node_count)) for t in trees])
-
-    ours = Trees(
-        feature=np.where(table("children_left") > 0, table("feature"), -1).astype(int),
-        threshold=table("threshold"),
-        left=table("children_left").astype(int),
-        right=table("children_right").astype(int),
-        value=table("value") * model.learning_rate,
-        prior=float(np.log(y.mean() / (1 - y.mean()))),
-    )
-    np.testing.assert_allclose(ours.probability(x), model.predict_proba(x)[:, 1], atol=1e-9)
-
-
-def test_the_shipped_trees_are_sound():
-    trees = fitted()
-    assert trees.feature.max() < len(FEATURES)
-    assert (trees.left[trees.feature >= 0] > 0).all()
-    assert (trees.right[trees.feature >= 0] > 0).all()
-    p = trees.probability(np.random.default_rng(1).normal(size=(50, len(FEATURES))))
-    assert ((p > 0) & (p < 1)).all()
-
-
 def test_a_whole_found_from_many_views_beats_a_flat_part():
     """What the trees must have learnt at the least: a clean object is more likely one than a scrap of a surface."""
     object_ = dict.fromkeys(FEATURES, 0.0) | {
@@ -125,15 +93,15 @@ def test_a_whole_found_from_many_views_beats_a_flat_part():
         "compactness": 3.5, "concave": 0.05, "flat": 0.9, "container_near": 0.7,
     }  # fmt: skip
     x = np.array([[f[name] for name in FEATURES] for f in (object_, scrap)], np.float32)
-    good, bad = fitted().probability(x)
+    good, bad = probability(x, sparse.csr_matrix(np.diag([900, 900])))
     assert good > 2 * bad
 
 
 def test_blending_keeps_agreement_and_leans_on_what_was_learnt():
     """Where both say the same, so does the blend; else it lies between, nearer to the learnt one."""
-    evidence, learnt = np.array([0.3, 0.16, 0.81, 0.0]), np.array([0.3, 0.81, 0.16, 0.9])
+    evidence, learnt = np.array([0.3, 1 / 32, 1.0, 0.0]), np.array([0.3, 1.0, 1 / 32, 0.9])
     both = blended(evidence, learnt)
     assert both[0] == pytest.approx(0.3)
-    assert both[1] == pytest.approx(0.54)  # sqrt(0.4 * 0.9³)
-    assert 0.16 < both[2] < both[1] < 0.81
+    assert both[1] == pytest.approx(1 / 4)  # 2 to the power of -5 · 0.4
+    assert both[2] == pytest.approx(1 / 8)
     assert both[3] == 0
