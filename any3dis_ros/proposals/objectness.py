@@ -72,6 +72,7 @@ def measure(
     edges = np.maximum(crossing["edges"], 1)
     strength = confidence(evidence, found[0.7], [e.agreement for e in evidence])
     along, upward = spread(member, shapes)
+    pairs = shared.indptr, shared.indices, shared.data
     column = {
         "score": [e.score for e in evidence],
         "agreement": [e.agreement for e in evidence],
@@ -93,7 +94,7 @@ def measure(
         "fill": np.log(points * borders.spacing**2 / (along[:, 1] * along[:, 2])),
     }
     for name, (low, high) in (("near", _NEAR), ("far", _FAR)):
-        column[f"container_{name}"], column[f"content_{name}"] = _nested(shared, points, strength, low, high)
+        column[f"container_{name}"], column[f"content_{name}"] = _nested(*pairs, points, strength, low, high)
     return np.stack([np.asarray(column[name], np.float32) for name in FEATURES], 1)
 
 
@@ -118,13 +119,6 @@ def _refound(
             shared.indptr, shared.indices, shared.data, points, member.indptr, member.indices, seed, is_seed, same
         )
     )
-
-
-def _nested(
-    shared: sparse.csr_matrix, points: NDArray[np.int64], strength: NDArray[np.float64], low: float, high: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the strongest proposal `low` to `high` times larger that contains each one, and that each one contains."""
-    return _strongest(shared.indptr, shared.indices, shared.data, points, strength, low, high)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -163,8 +157,8 @@ def _seeds_again(indptr, indices, data, points, of, superpoint, seed, is_seed, s
 
 
 @numba.njit(cache=True, nogil=True)
-def _strongest(indptr, indices, data, points, strength, low, high):  # type: ignore[no-untyped-def]
-    """Return `_nested`."""
+def _nested(indptr, indices, data, points, strength, low, high):  # type: ignore[no-untyped-def]
+    """Return the strongest proposal `low` to `high` times larger that contains each one, and that each one contains."""
     container, content = np.zeros(len(points)), np.zeros(len(points))
     for small in range(len(points)):
         for e in range(indptr[small], indptr[small + 1]):
