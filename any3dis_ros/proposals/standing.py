@@ -35,7 +35,7 @@ def compare(shared: sparse.csr_matrix, alone: NDArray[np.float64]) -> NDArray[np
     ``crossing``         the best of IoU over 0.1 of which neither holds 0.8 of the other
     ``in_better``        the largest share of its points that lie in a better one
     ``near_better``      the most points shared with a better one, of the larger of the two
-    ``better_parts``     of how many of its points better ones are that lie in it by 0.8, counted as often as told
+    ``better_parts``     points of better ones of which it holds 0.8, in its own; what several hold counts several times
     ``better_repeats``   log of one more than the number of better ones of IoU 0.5 and more
     ===================  ==============================================================================================
 
