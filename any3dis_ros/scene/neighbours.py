@@ -19,7 +19,7 @@ from any3dis_ros.progress import Progress, silent
 
 _BLOCK = 100_000  # points asked for at once: a fifth of a second at most
 _REACHES = 1, 2, 4, 8, 16  # cells around its own that a point looks through, one after the other
-_WIDTH = 1.3  # cells, in distances of the k-th neighbour: of a room's points one in 400 looks farther than one cell
+_WIDTH = 1.3  # cells, in distances of the k-th neighbour: of a room's points one in 500 looks farther than one cell
 _SAMPLE = 20_000  # points that tell this distance
 _HELD = 4096  # points that are looked through at most: in a heap of copies a tree is faster
 _MOST_CELLS = 1 << 20  # along an axis: a cell's number fits in 63 bits
