@@ -82,10 +82,11 @@ def nearest_points(
     cells = _sort(points, k)
     left = np.ones(n, bool)  # in order of the cells
     for reach in _REACHES:
+        around = cells.around(reach)
         for block in cells.blocks(left):
             _look_around(
                 cells.points, cells.order, cells.number, cells.start, cells.low, cells.width,
-                block, cells.around(reach), reach, left, distance, neighbour,
+                block, around, reach, left, distance, neighbour,
             )  # fmt: skip
             progress("neighbours", n - int(np.count_nonzero(left)), n)
     alone = cells.order[left]
@@ -138,59 +139,84 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
     """Find the nearest of the points of some cells, those apart that may have nearer ones beyond `reach` cells."""
     k = distance.shape[1]
     for chunk in numba.prange(_CHUNKS):
-        cells = block[len(block) * chunk // _CHUNKS : len(block) * (chunk + 1) // _CHUNKS]
-        x, y, z, apart = np.empty(_HELD), np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)
+        xyz, apart = (np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)), np.empty(_HELD)
         who, close = np.empty(_HELD, np.int32), np.empty(_HELD + 1, np.int32)
         best, near = np.empty(k), np.empty(k, np.int32)
         at = np.zeros(len(around), np.int64)  # where each row of cells goes on: rows rise as cells do
-        for c in cells:
-            held = 0
-            for r in range(len(around)):
-                lowest = number[c] + around[r]
-                e = at[r] if at[r] else np.searchsorted(number, lowest)
-                while e < len(number) and number[e] < lowest:
-                    e += 1
-                at[r] = e
-                while e < len(number) and number[e] <= lowest + 2 * reach:
-                    e += 1
-                first, end = start[at[r]], start[e]
-                if held + end - first > _HELD:
-                    held = _HELD + 1
-                    break
-                for i in range(first, end):
-                    x[held], y[held], z[held], who[held] = points[0, i], points[1, i], points[2, i], order[i]
-                    held += 1
+        for c in block[len(block) * chunk // _CHUNKS : len(block) * (chunk + 1) // _CHUNKS]:
+            held = _gather(points, order, number, start, number[c] + around, 2 * reach, at, xyz, who)
             if held < k or held > _HELD:
                 continue
-            bound = np.inf
             last = -1
             for i in range(start[c], start[c + 1]):
                 if not left[i]:
                     continue
-                px, py, pz = np.float64(points[0, i]), np.float64(points[1, i]), np.float64(points[2, i])
-                for j in range(held):
-                    apart[j] = (x[j] - px) ** 2 + (y[j] - py) ** 2 + (z[j] - pz) ** 2
-                if last >= 0:  # no farther than the last point's neighbours are
-                    dx, dy, dz = px - points[0, last], py - points[1, last], pz - points[2, last]
-                    bound = (np.sqrt(dx * dx + dy * dy + dz * dz) + np.sqrt(best[k - 1])) ** 2 * (1 + 1e-9)
-                count = 0
-                for j in range(held):  # no branch that could be foreseen wrongly
-                    close[count] = j
-                    count += apart[j] <= bound
-                best[:] = np.inf
-                for j in close[:count]:
-                    d = apart[j]
-                    if d < best[k - 1]:
-                        place = k - 1
-                        while place > 0 and best[place - 1] > d:
-                            best[place], near[place] = best[place - 1], near[place - 1]
-                            place -= 1
-                        best[place], near[place] = d, who[j]
+                bound = _squared_reach(points, i, last, best[k - 1]) if last >= 0 else np.inf
+                _keep_nearest(xyz, who, held, points[0, i], points[1, i], points[2, i], bound, apart, close, best, near)
                 last = i
-                inner = 1.0  # cells to the nearest side of the own one
-                for side in ((px - low[0]) / width, (py - low[1]) / width, (pz - low[2]) / width):
-                    inner = min(inner, side - np.floor(side), np.floor(side) + 1 - side)
-                if np.sqrt(best[k - 1]) <= (reach + inner) * width * (1 - 1e-9):
+                if np.sqrt(best[k - 1]) <= (reach + _to_side(points, i, low, width)) * width * (1 - 1e-9):
                     left[i] = False
                     distance[order[i]] = np.sqrt(best)
                     neighbour[order[i]] = near
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(points, order, number, start, rows, longer, at, xyz, who):  # type: ignore[no-untyped-def]
+    """Collect the points of the cells ``rows`` to ``rows + longer``; return how many, more than `_HELD` if too many."""
+    x, y, z = xyz
+    held = 0
+    for r in range(len(rows)):
+        e = at[r] if at[r] else np.searchsorted(number, rows[r])
+        while e < len(number) and number[e] < rows[r]:
+            e += 1
+        at[r] = e
+        while e < len(number) and number[e] <= rows[r] + longer:
+            e += 1
+        first, end = start[at[r]], start[e]
+        if held + end - first > _HELD:
+            return _HELD + 1
+        for i in range(first, end):
+            x[held], y[held], z[held], who[held] = points[0, i], points[1, i], points[2, i], order[i]
+            held += 1
+    return held
+
+
+@numba.njit(cache=True, nogil=True)
+def _squared_reach(points, i, last, farthest):  # type: ignore[no-untyped-def]
+    """Return the square of how far the neighbours of `i` may be, where those of `last` are `farthest` (squared)."""
+    apart = 0.0
+    for axis in range(3):
+        apart += (np.float64(points[axis, i]) - points[axis, last]) ** 2
+    return (np.sqrt(apart) + np.sqrt(farthest)) ** 2 * (1 + 1e-9)
+
+
+@numba.njit(cache=True, nogil=True)
+def _keep_nearest(xyz, who, held, x, y, z, bound, apart, close, best, near):  # type: ignore[no-untyped-def]
+    """Write into `best` and `near` the least squared distances from a point to those held, and whose they are."""
+    xs, ys, zs = xyz
+    for j in range(held):
+        apart[j] = (xs[j] - x) ** 2 + (ys[j] - y) ** 2 + (zs[j] - z) ** 2
+    count = 0
+    for j in range(held):  # no branch that could be foreseen wrongly
+        close[count] = j
+        count += apart[j] <= bound
+    best[:] = np.inf
+    for j in close[:count]:
+        d = apart[j]
+        place = len(best) - 1
+        if d >= best[place]:
+            continue
+        while place > 0 and best[place - 1] > d:
+            best[place], near[place] = best[place - 1], near[place - 1]
+            place -= 1
+        best[place], near[place] = d, who[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _to_side(points, i, low, width):  # type: ignore[no-untyped-def]
+    """Return how far point `i` stands from the nearest side of its cell, in cells."""
+    inner = 1.0
+    for axis in range(3):
+        place = (points[axis, i] - low[axis]) / width
+        inner = min(inner, place - np.floor(place), np.floor(place) + 1 - place)
+    return inner

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
 from any3dis_ros.errors import Cancelled
 from any3dis_ros.scene import neighbours
@@ -69,7 +70,8 @@ def test_a_room_of_walls_with_dust():
 
 @pytest.mark.parametrize("held", [4, 60])
 def test_blocks_of_too_many_points_are_left_to_the_tree(held, monkeypatch):
-    monkeypatch.setattr(neighbours, "_look_around", neighbours._look_around.py_func)  # compiled, it keeps the constant
+    for kernel in ("_look_around", "_gather"):  # compiled, they keep the constant
+        monkeypatch.setattr(neighbours, kernel, getattr(neighbours, kernel).py_func)
     monkeypatch.setattr(neighbours, "_HELD", held)
     check(walls_with_dust()[::6], 16)
 
@@ -78,12 +80,17 @@ def test_neighbours_are_found_block_by_block_and_the_search_can_be_stopped(monke
     points = np.random.default_rng(0).random((500, 3)).astype(np.float32)
     monkeypatch.setattr(neighbours, "_BLOCK", 170)
     told = []
-    nearest_points(points, 4, lambda stage, done, total, instances=0: told.append((stage, done, total)))
+    found = nearest_points(points, 4, lambda stage, done, total, instances=0: told.append((stage, done, total)))
+    distance, neighbour = cKDTree(points).query(points, k=4)
+    np.testing.assert_array_equal(found[0], distance.astype(np.float32))
+    np.testing.assert_array_equal(found[1], neighbour)
     done = [d for _, d, _ in told]
     assert told[0] == ("neighbours", 0, 500)
     assert told[-1] == ("neighbours", 500, 500)
     assert done == sorted(done)
     assert len(set(done)) >= 4
+    largest_cell = np.diff(neighbours._sort(points, 4).start).max()
+    assert max(np.diff(done)) <= 170 + largest_cell
 
     def stop(stage: str, done: int, total: int, instances: int = 0) -> None:
         if done:
