@@ -35,9 +35,7 @@ from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.evidence import confidence, corroboration
 from any3dis_ros.proposals.merging import membership, overlap, rank
-from any3dis_ros.proposals.objectness import FEATURES, blended, measure
-from any3dis_ros.proposals.standing import FEATURES as STANDING
-from any3dis_ros.proposals.standing import compare
+from any3dis_ros.proposals.objectness import AMONG, FEATURES, among, blended, measure
 from any3dis_ros.proposals.trees import Trees
 from any3dis_ros.tracking.engines import make_tracker
 from benchmarks import scenes
@@ -46,8 +44,8 @@ from benchmarks.prepared import prepare
 OUT = Path(__file__).parents[1] / "any3dis_ros" / "proposals"
 TREES, LEAVES, LEAST, RATE = 150, 64, 200, 0.07
 FOLDS = 4
-T = TypeVar("T")
 NEARLY = 0.8  # of the best IoU with an instance: which of those equally good is on top does not matter
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,13 +109,8 @@ def fit_alone(rooms: list[Room]) -> Trees:
 
 def fit_among(rooms: list[Room], alone: list[NDArray[np.float64]]) -> Trees:
     """Fit the second to rooms and what the first says of each, which was not fitted on it."""
-    x = [among(room, p) for room, p in zip(rooms, alone, strict=True)]
+    x = [among(room.features, room.shared, p) for room, p in zip(rooms, alone, strict=True)]
     return fit(x, [r.best for r in rooms], [r.weight for r in rooms])
-
-
-def among(room: Room, alone: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the features that the second ensemble is told."""
-    return np.concatenate([room.features, compare(room.shared, alone)], 1)
 
 
 def fit(x_of: list[NDArray[np.float32]], y_of: list[NDArray[np.bool_]], weights: list[NDArray[np.float64]]) -> Trees:
@@ -152,7 +145,7 @@ def fit(x_of: list[NDArray[np.float32]], y_of: list[NDArray[np.bool_]], weights:
 
 def scores(room: Room, alone: NDArray[np.float64], second: Trees) -> list[float]:
     """Return AP50 and AP25, percent, by evidence, by each ensemble, and by evidence and the second together."""
-    learnt = second.probability(among(room, alone))
+    learnt = second.probability(among(room.features, room.shared, alone))
     out = []
     for confidences in (room.by_evidence, alone, learnt, blended(room.by_evidence, learnt)):
         kept = rank(confidences, room.shared, Config().merging)
@@ -203,7 +196,7 @@ def main() -> None:
         print(table(room.name, scores(room, first[0].probability(room.features), second[0])))
     names = [room.name for room in rooms]
     (options.out / "objectness.json").write_text(first[0].to_json(FEATURES, names))
-    (options.out / "standing.json").write_text(second[0].to_json(FEATURES + STANDING, names))
+    (options.out / "standing.json").write_text(second[0].to_json(AMONG, names))
     print(f"wrote objectness.json and standing.json in {options.out}")
 
 

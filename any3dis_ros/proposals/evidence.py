@@ -71,7 +71,8 @@ def corroboration(
         same: IoU from which two proposals are one finding.
     """
     pivot = np.array([e.pivot for e in evidence], np.int64)
-    return np.asarray(_pivots_again(shared.indptr, shared.indices, shared.data, points, pivot, same))
+    met_by = np.full(pivot.max(initial=0) + 1, -1)
+    return np.asarray(_pivots_again(shared.indptr, shared.indices, shared.data, points, pivot, met_by, same))
 
 
 def confidence(
@@ -94,9 +95,9 @@ def confidence(
 
 
 @numba.njit(cache=True, nogil=True)
-def _pivots_again(indptr, indices, data, points, pivot, same):  # type: ignore[no-untyped-def]
+def _pivots_again(indptr, indices, data, points, pivot, met_by, same):  # type: ignore[no-untyped-def]
+    """Return `corroboration`; `met_by` keeps, for each pivot view, the last proposal that was found from it."""
     found = np.zeros(len(points), np.int64)
-    met_by = np.full(max(pivot.max() if len(pivot) else 0, 0) + 1, -1)
     for q in range(len(points)):
         for e in range(indptr[q], indptr[q + 1]):
             j, shared = indices[e], data[e]

@@ -27,6 +27,7 @@ FEATURES = (
     "container_near", "content_near", "container_far", "content_far",
     "flatness", "length", "upright", "extent", "fill",
 )  # fmt: skip
+AMONG = FEATURES + standing.FEATURES
 _NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
 _CONTAINED = 0.9
 _LEARNT = 0.6  # exponent of the learnt probability, evidence has the rest. AP/AP50, held-out rooms and tables: 0.45
@@ -41,8 +42,18 @@ def probability(features: NDArray[np.float32], shared: sparse.csr_matrix) -> NDA
         shared: Q×Q sparse, points that each pair shares.
     """
     alone = shipped("objectness", FEATURES).probability(features)
-    among = np.concatenate([features, standing.compare(shared, alone)], 1)
-    return shipped("standing", FEATURES + standing.FEATURES).probability(among)
+    return shipped("standing", AMONG).probability(among(features, shared, alone))
+
+
+def among(features: NDArray[np.float32], shared: sparse.csr_matrix, alone: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return what the second ensemble is told of each proposal, in the order of AMONG.
+
+    Args:
+        features: Q×F (`measure`).
+        shared: Q×Q sparse, points that each pair shares.
+        alone: Q, what the first ensemble says.
+    """
+    return np.concatenate([features, standing.compare(shared, alone)], 1)
 
 
 def blended(by_evidence: NDArray[np.float64], learnt: NDArray[np.float64]) -> NDArray[np.float64]:

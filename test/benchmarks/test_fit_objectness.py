@@ -8,11 +8,10 @@ import pytest
 from any3dis_ros.objects.overlap import overlap
 from any3dis_ros.proposals.merging import Region
 from any3dis_ros.proposals.merging import overlap as shared_points
-from any3dis_ros.proposals.objectness import FEATURES
-from any3dis_ros.proposals.standing import FEATURES as STANDING
+from any3dis_ros.proposals.objectness import AMONG, FEATURES, among
 from any3dis_ros.proposals.trees import shipped
 from benchmarks import fit_objectness
-from benchmarks.fit_objectness import Room, all_but, among, fit, fit_alone, fit_among, main
+from benchmarks.fit_objectness import Room, all_but, fit, fit_alone, fit_among, main
 
 
 def room(name: str) -> Room:
@@ -51,7 +50,7 @@ def test_the_second_ensemble_knows_the_best_of_those_alike(small):
     rooms = [room(f"room{i}") for i in range(4)]
     alone = [np.clip(r.features[:, 0], 0.01, 0.99) for r in rooms]
     second = fit_among(rooms, alone)
-    p = second.probability(among(rooms[0], alone[0]))
+    p = second.probability(among(rooms[0].features, rooms[0].shared, alone[0]))
     assert p[rooms[0].best].mean() > 2 * p[~rooms[0].best].mean()
     first = fit_alone(rooms).probability(rooms[0].features)
     assert first[rooms[0].whole].mean() > 2 * first[~rooms[0].whole].mean()
@@ -72,5 +71,5 @@ def test_the_command_writes_what_the_package_reads(small, tmp_path, monkeypatch,
     assert "8 held out: room" in told
     assert "room9" in told
     monkeypatch.setattr("any3dis_ros.proposals.trees.resources.files", lambda package: tmp_path)
-    for name, features in (("objectness", FEATURES), ("standing", FEATURES + STANDING)):
+    for name, features in (("objectness", FEATURES), ("standing", AMONG)):
         assert shipped.__wrapped__(name, features).feature.shape[0] == 15

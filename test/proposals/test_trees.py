@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from any3dis_ros.proposals import objectness, standing
+from any3dis_ros.proposals import objectness
 from any3dis_ros.proposals.trees import Trees, shipped
 
 
@@ -32,7 +32,7 @@ def test_trees_look_up_what_sklearn_fitted():
 
 @pytest.mark.parametrize(
     ("name", "features"),
-    [("objectness", objectness.FEATURES), ("standing", objectness.FEATURES + standing.FEATURES)],
+    [("objectness", objectness.FEATURES), ("standing", objectness.AMONG)],
 )
 def test_the_shipped_trees_are_sound(name, features):
     trees = shipped(name, features)
