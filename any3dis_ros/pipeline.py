@@ -20,7 +20,7 @@ from any3dis_ros.proposals.evidence import gather
 from any3dis_ros.proposals.lifting import Counts, lift
 from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, membership, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
-from any3dis_ros.proposals.refinement import refine
+from any3dis_ros.proposals.refinement import by_view, pooled, refine
 from any3dis_ros.scene.mapping import Scene
 from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.scene.shape import describe
@@ -241,10 +241,8 @@ def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | 
     theta = refine(counts, config.refinement)
     if not theta.any():
         return None
-    inside = (counts.inside[:, theta] * counts.run[:, None]).sum(0)
-    seen = (counts.seen[:, theta] * counts.run[:, None]).sum(0)
-    shown = counts.inside[:, theta].sum(1)
-    best = best_views(shown)
+    inside, seen = (points[theta] for points in pooled(counts, counts.run))
+    best = best_views(by_view(counts, theta)[0])
     return Proposal(
         superpoints=counts.superpoints[theta],
         coverage=(inside / np.maximum(seen, 1)).astype(np.float32),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.refinement import Theta, view_iou
+from any3dis_ros.proposals.refinement import Theta, by_view
 
 _SAME = 0.7  # IoU from which two proposals are one finding
 
@@ -41,17 +41,16 @@ class Evidence:
 
 def gather(counts: Counts, theta: Theta, score: float, seed: int) -> Evidence:
     """Sum up how the track's masks support the superpoints `theta` (M bool over ``counts.superpoints``)."""
-    inside, seen = counts.inside[counts.run], counts.seen[counts.run][:, theta]
-    shared = inside[:, theta].sum(1)
-    union = inside.sum(1) + seen.sum(1) - shared
+    shared, mask, proposal = (points[counts.run] for points in by_view(counts, theta))
+    union = mask + proposal - shared
     shows = union > 0
     return Evidence(
         seed=seed,
         pivot=counts.pivot,
         score=score,
         agreement=float(shared.sum() / max(union.sum(), 1)),
-        precision=float(shared.sum() / max(inside.sum(), 1)),
-        median_iou=float(np.median(view_iou(counts, theta)[counts.run][shows])) if shows.any() else 0.0,
+        precision=float(shared.sum() / max(mask.sum(), 1)),
+        median_iou=float(np.median(shared[shows] / union[shows])) if shows.any() else 0.0,
         views=int(np.count_nonzero(shared)),
     )
 

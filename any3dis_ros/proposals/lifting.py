@@ -64,7 +64,7 @@ def lift(tracks: Sequence[MaskTrack], visible: Visibility, seen: NDArray[np.int3
         lost = ~inside.any(1) & (10 * seen[:, track.seed] > visible.size[track.seed])
         run = track.run & ~lost
         run[track.pivot] = True
-        yield Counts(touched, inside, seen[:, touched], run, track.pivot)
+        yield Counts(touched, inside, seen.take(touched, 1), run, track.pivot)
 
 
 def _dense(tallies: Mapping[int, Tally], shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

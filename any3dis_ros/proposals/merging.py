@@ -127,8 +127,7 @@ def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_
     indptr, indices, data = _overlaps(
         member.indptr, member.indices, by_superpoint.indptr, by_superpoint.indices, size.astype(np.int64)
     )
-    upper = sparse.csr_matrix((data, indices, indptr), shape=(len(proposals), len(proposals)))
-    return sparse.csr_matrix(upper + sparse.triu(upper, 1).T)
+    return sparse.csr_matrix((data, indices, indptr), shape=(len(proposals), len(proposals)))
 
 
 def membership(proposals: Sequence[Region], L: int) -> sparse.csr_matrix:
@@ -207,32 +206,35 @@ def _sharing(shared: sparse.csr_matrix, q: int) -> tuple[NDArray[np.int32], NDAr
 
 @numba.njit(cache=True, nogil=True)
 def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-untyped-def]
-    """Return the upper triangle of the points shared, as a CSR matrix: half the work of a product of matrices.
+    """Return the points shared as a CSR matrix of rising columns: the upper triangle is counted, then mirrored.
 
     Proposal q holds the superpoints ``indices[indptr[q]:indptr[q+1]]``, superpoint m is held by
     ``holder[holders_from[m]:holders_from[m+1]]``, rising.
     """
     Q = len(indptr) - 1
     first = holders_from[:-1].copy()  # of each superpoint's holders, the first that is not before q
-    shared, met_by = np.zeros(Q, np.int64), np.full(Q, -1)
-    met = np.empty(Q, np.int32)
-    rows, found, points = np.zeros(Q + 1, np.int64), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    shared, length = np.zeros(Q, np.int64), np.zeros(Q, np.int64)
+    found, points = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for q in range(Q):
-        count = 0
         for m in indices[indptr[q] : indptr[q + 1]]:
             for other in holder[first[m] : holders_from[m + 1]]:
-                if met_by[other] != q:
-                    met_by[other] = q
-                    met[count] = other
-                    count += 1
                 shared[other] += size[m]
             first[m] += 1
-        own = np.sort(met[:count])
+        own = q + np.flatnonzero(shared[q:])
         found.append(own)
         points.append(shared[own])
         shared[own] = 0
-        rows[q + 1] = rows[q] + count
-    every, total = np.empty(rows[-1], np.int32), np.empty(rows[-1], np.int64)
+        length[own] += 1
+        length[q] += (own > q).sum()
+    ends = np.zeros(Q + 1, np.int64)
+    ends[1:] = np.cumsum(length)
+    at, every, total = ends[:-1].copy(), np.empty(ends[-1], np.int32), np.empty(ends[-1], np.int64)
     for q in range(Q):
-        every[rows[q] : rows[q + 1]], total[rows[q] : rows[q + 1]] = found[q + 1], points[q + 1]
-    return rows, every, total
+        for e, other in enumerate(found[q + 1]):
+            common = points[q + 1][e]
+            every[at[q]], total[at[q]] = other, common
+            at[q] += 1
+            if other > q:
+                every[at[other]], total[at[other]] = q, common
+                at[other] += 1
+    return ends, every, total

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from any3dis_ros.config import RefinementConfig
 from any3dis_ros.proposals.lifting import Counts, candidates
-from any3dis_ros.proposals.refinement import STRATEGIES, iou, refine, robust_exact, view_iou
+from any3dis_ros.proposals.refinement import STRATEGIES, by_view, iou, pooled, refine, robust_exact, view_iou
 
 CONFIG = RefinementConfig(min_seen_points=1)
 
@@ -24,6 +24,16 @@ def counts(draw, views: int = 6, superpoints: int = 9) -> Counts:
     pivot = int(rng.integers(T))
     run[pivot] = True
     return Counts(np.arange(M), inside, seen, run, pivot)
+
+
+@given(counts(), st.integers(0, 2**9 - 1))
+def test_sums_over_views_and_over_superpoints(c, bits):
+    theta = np.array([bits >> m & 1 for m in range(len(c.superpoints))], bool)
+    for got, want in zip(pooled(c, c.run), (c.inside[c.run].sum(0), c.seen[c.run].sum(0)), strict=True):
+        np.testing.assert_array_equal(got, want)
+    wanted = (c.inside[:, theta].sum(1), c.inside.sum(1), c.seen[:, theta].sum(1))
+    for got, want in zip(by_view(c, theta), wanted, strict=True):
+        np.testing.assert_array_equal(got, want)
 
 
 def objective(c: Counts, theta: np.ndarray, views: np.ndarray) -> int:
