@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from any3dis_ros.config import MapConfig
 from any3dis_ros.errors import Cancelled, InputError
+from any3dis_ros.scene.frames import Camera, Frame
 from any3dis_ros.scene.mapping import MapCloud, fuse, voxel_average, voxel_size
 
 CONFIG = MapConfig(voxel_size_m=0.03)
@@ -36,6 +37,16 @@ def test_fused_points_lie_on_the_surfaces(two_boxes):
         top = (np.abs(cloud.points[:, 2] - high[2]) < 0.02) & (cloud.points[:, :2] > low[:2]).all(1)
         top &= (cloud.points[:, :2] < high[:2]).all(1)
         assert 0.7 < top.sum() / (np.prod(high[:2] - low[:2]) / CONFIG.voxel_size_m**2) < 1.5
+
+
+@pytest.mark.parametrize("voxel", [0.008, 0.01, 0.013, 0.02])
+def test_an_exact_wall_is_found_whole_also_where_it_lies_on_voxels(voxel):
+    camera = Camera(160, 120, np.array([[150.0, 0, 79.5], [0, 150.0, 59.5], [0, 0, 1]]))
+    wall = Frame(0, np.zeros((120, 160, 3), np.uint8), np.full((120, 160), 2000, np.uint16), camera, np.eye(4))
+    cloud = fuse([wall], MapConfig(voxel_size_m=voxel))
+    np.testing.assert_allclose(cloud.points[:, 2], 2, atol=1e-6)
+    area = (160 / 150 * 2) * (120 / 150 * 2)
+    assert 0.95 < len(cloud) / (area / voxel**2) < 1.05
 
 
 def test_colours_are_those_of_the_images(two_boxes):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from any3dis_ros.scene.zero_crossings import zero_crossings
 
@@ -24,6 +25,13 @@ def test_a_plane_across_two_blocks_is_cut_where_it_stands():
     points, colors = zero_crossings(key, slot, tsdf, weight, color, 1.0)
     assert {tuple(p) for p in points} == {(3.25, y, z) for y in range(R) for z in range(R)}
     np.testing.assert_allclose(colors, points * 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize("front", [-1, 1])
+def test_a_plane_that_lies_on_voxels_is_found_once(front):
+    key, slot, tsdf, weight, color = grid([[0, 0, 0], [1, 0, 0]], lambda x, y, z: front * (x - 3) / 4)
+    points, _ = zero_crossings(key, slot, tsdf, weight, color, 1.0)
+    assert sorted(tuple(p) for p in points) == [(3, y, z) for y in range(R) for z in range(R)]
 
 
 def test_an_edge_to_a_block_that_is_not_there_is_left_out():
