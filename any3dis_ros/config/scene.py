@@ -39,7 +39,7 @@ class MapConfig(Section):
     """How keyframes are fused into the map cloud."""
 
     voxel_size_m: float = param(
-        0.0, "metres; spacing of the fused cloud, 0 = four pixels at the median depth, 5 to 10 mm", low=0.0, high=0.5
+        0.0, "metres; spacing of the fused cloud, 0 = four pixels at the median depth, 5 to 12 mm", low=0.0, high=0.5
     )
     depth_min_m: float = param(0.3, "metres; nearer depth is ignored", low=0.0)
     depth_max_m: float = param(5.0, "metres; farther depth is ignored (Kinect noise grows with the square)", low=0.1)
@@ -56,7 +56,7 @@ class SuperpointConfig(Section):
     edge_neighbours: int = param(8, "graph edges a point where the map is a cloud without mesh", low=3, high=32)
     threshold: float = param(0.03, "kThresh of the graph cut; flat from 0.005 to 0.2 on fused depth", low=0.0)
     color_weight: float = param(
-        3.0,
+        1.0,
         "× the squared difference of an edge's colours (hundreds of CIE Lab) is added; 0 = normals alone, as the paper",
         low=0.0,
     )

@@ -16,7 +16,7 @@ from any3dis_ros.scene.voxel_grid import VoxelGrid
 
 _WEIGHTLESS = 1e-3
 _FINEST = 0.002  # metres
-_AUTOMATIC = (0.005, 0.010)  # metres
+_AUTOMATIC = (0.005, 0.012)  # metres
 _PIXELS = 4  # a voxel is this wide at the median depth
 
 

@@ -94,10 +94,10 @@ def test_fusion_can_be_cancelled(two_boxes):
 
 def test_automatic_voxels_follow_the_resolution(two_boxes):
     frames, _ = two_boxes
-    assert voxel_size(frames, MapConfig()) == 0.010  # 160 pixels wide, 2 m away: coarser than a room needs
+    assert voxel_size(frames, MapConfig()) == 0.012  # 160 pixels wide, 2 m away: coarser than a room needs
     near = [replace(f, depth=(f.depth // 8).astype(np.uint16)) for f in frames]
     expected = 4 * np.median([d for f in near for d in f.depth[f.depth >= 50]]) * 0.001 / 150
-    assert voxel_size(near, MapConfig(depth_min_m=0.05)) == pytest.approx(np.clip(expected, 0.005, 0.010), abs=0.0015)
+    assert voxel_size(near, MapConfig(depth_min_m=0.05)) == pytest.approx(np.clip(expected, 0.005, 0.012), abs=0.0015)
     assert voxel_size(frames, MapConfig(voxel_size_m=0.07)) == 0.07
 
 
