@@ -24,6 +24,8 @@ _SAMPLE = 20_000  # points that tell this distance
 _HELD = 4096  # points that are looked through at most: in a heap of copies a tree is faster
 _MOST_CELLS = 1 << 20  # along an axis: a cell's number fits in 63 bits
 _CHUNKS = 16  # of a block, for the cores
+_MORE = 1.25  # times the last point's squared reach, within which a point's neighbours are looked for at first
+_RINGS = 32  # into which these are sorted
 
 
 @dataclass(frozen=True)
@@ -139,25 +141,25 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
     """Find the nearest of the points of some cells, those apart that may have nearer ones beyond `reach` cells."""
     k = distance.shape[1]
     for chunk in numba.prange(_CHUNKS):
-        xyz, apart = (np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)), np.empty(_HELD)
-        who, close = np.empty(_HELD, np.int32), np.empty(_HELD + 1, np.int32)
-        best, near = np.empty(k), np.empty(k, np.int32)
+        xyz, apart, best = (np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)), np.empty(_HELD), np.empty(_HELD + k)
+        who, near = np.empty(_HELD, np.int32), np.empty(_HELD, np.int32)
+        close, ring, begin = np.empty(_HELD + 1, np.int32), np.empty(_HELD, np.int32), np.empty(_RINGS + 1, np.int32)
+        best[k - 1] = np.inf
         at = np.zeros(len(around), np.int64)  # where each row of cells goes on: rows rise as cells do
         for c in block[len(block) * chunk // _CHUNKS : len(block) * (chunk + 1) // _CHUNKS]:
             held = _gather(points, order, number, start, number[c] + around, 2 * reach, at, xyz, who)
             if held < k or held > _HELD:
                 continue
-            last = -1
             for i in range(start[c], start[c + 1]):
                 if not left[i]:
                     continue
-                bound = _squared_reach(points, i, last, best[k - 1]) if last >= 0 else np.inf
-                _keep_nearest(xyz, who, held, points[0, i], points[1, i], points[2, i], bound, apart, close, best, near)
-                last = i
+                x, y, z, guess = points[0, i], points[1, i], points[2, i], _MORE * best[k - 1]
+                _keep_nearest(xyz, who, held, x, y, z, k, guess, apart, close, ring, begin, best, near)
                 if np.sqrt(best[k - 1]) <= (reach + _to_side(points, i, low, width)) * width * (1 - 1e-9):
                     left[i] = False
-                    distance[order[i]] = np.sqrt(best)
-                    neighbour[order[i]] = near
+                    own = order[i]
+                    for j in range(k):
+                        distance[own, j], neighbour[own, j] = np.sqrt(best[j]), near[j]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -182,34 +184,46 @@ def _gather(points, order, number, start, rows, longer, at, xyz, who):  # type: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _squared_reach(points, i, last, farthest):  # type: ignore[no-untyped-def]
-    """Return the square of how far the neighbours of `i` may be, where those of `last` are `farthest` (squared)."""
-    apart = 0.0
-    for axis in range(3):
-        apart += (np.float64(points[axis, i]) - points[axis, last]) ** 2
-    return (np.sqrt(apart) + np.sqrt(farthest)) ** 2 * (1 + 1e-9)
+def _keep_nearest(xyz, who, held, x, y, z, k, guess, apart, close, ring, begin, best, near):  # type: ignore[no-untyped-def]
+    """Write into `best` and `near` the `k` least squared distances from a point to those held, and whose they are.
 
-
-@numba.njit(cache=True, nogil=True)
-def _keep_nearest(xyz, who, held, x, y, z, bound, apart, close, best, near):  # type: ignore[no-untyped-def]
-    """Write into `best` and `near` the least squared distances from a point to those held, and whose they are."""
+    Those within `guess` (squared) are enough where they are `k`; else it grows. On a surface they are as many in any
+    ring of the same area: sorted into rings first, few of them change places afterwards.
+    """
     xs, ys, zs = xyz
     for j in range(held):
         apart[j] = (xs[j] - x) ** 2 + (ys[j] - y) ** 2 + (zs[j] - z) ** 2
     count = 0
-    for j in range(held):  # no branch that could be foreseen wrongly
-        close[count] = j
-        count += apart[j] <= bound
-    best[:] = np.inf
-    for j in close[:count]:
-        d = apart[j]
-        place = len(best) - 1
-        if d >= best[place]:
-            continue
+    while True:
+        for j in range(held):  # no branch that could be foreseen wrongly
+            close[count] = j
+            count += apart[j] <= guess
+        if count >= k:
+            break
+        count, guess = 0, 2 * guess if guess > 0 else np.inf
+    if guess == np.inf:
+        guess = apart[:held].max()
+    rings = len(begin) - 1
+    scale = rings / guess if guess > 0 else 0.0
+    begin[:] = 0
+    for e in range(count):
+        ring[e] = min(int(apart[close[e]] * scale), rings - 1)
+        begin[ring[e] + 1] += 1
+    for r in range(rings):
+        begin[r + 1] += begin[r]
+    for e in range(count):
+        place = begin[ring[e]]
+        begin[ring[e]] += 1
+        best[place], near[place] = apart[close[e]], who[close[e]]
+    full = 0
+    while begin[full] < k:  # by now where each ring ends
+        full += 1
+    for e in range(1, begin[full]):
+        d, other, place = best[e], near[e], e
         while place > 0 and best[place - 1] > d:
             best[place], near[place] = best[place - 1], near[place - 1]
             place -= 1
-        best[place], near[place] = d, who[j]
+        best[place], near[place] = d, other
 
 
 @numba.njit(cache=True, nogil=True)
