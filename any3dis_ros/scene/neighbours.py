@@ -141,20 +141,24 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
     """Find the nearest of the points of some cells, those apart that may have nearer ones beyond `reach` cells."""
     k = distance.shape[1]
     for chunk in numba.prange(_CHUNKS):
-        xyz, apart, best = (np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)), np.empty(_HELD), np.empty(_HELD + k)
+        xs, ys, zs = np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)
+        apart, best = np.empty(_HELD), np.empty(_HELD + k)
         who, near = np.empty(_HELD, np.int32), np.empty(_HELD, np.int32)
         close, ring, begin = np.empty(_HELD + 1, np.int32), np.empty(_HELD, np.int32), np.empty(_RINGS + 1, np.int32)
         best[k - 1] = np.inf
         at = np.zeros(len(around), np.int64)  # where each row of cells goes on: rows rise as cells do
         for c in block[len(block) * chunk // _CHUNKS : len(block) * (chunk + 1) // _CHUNKS]:
-            held = _gather(points, order, number, start, number[c] + around, 2 * reach, at, xyz, who)
+            held = _gather(points, order, number, start, number[c] + around, 2 * reach, at, xs, ys, zs, who)
             if held < k or held > _HELD:
                 continue
             for i in range(start[c], start[c + 1]):
                 if not left[i]:
                     continue
-                x, y, z, guess = points[0, i], points[1, i], points[2, i], _MORE * best[k - 1]
-                _keep_nearest(xyz, who, held, x, y, z, k, guess, apart, close, ring, begin, best, near)
+                x, y, z = points[0, i], points[1, i], points[2, i]
+                for j in range(held):
+                    apart[j] = (xs[j] - x) ** 2 + (ys[j] - y) ** 2 + (zs[j] - z) ** 2
+                count, most = _within(apart[:held], _MORE * best[k - 1], k, close)
+                _sort_nearest(apart, who, close[:count], most, k, ring, begin, best, near)
                 if np.sqrt(best[k - 1]) <= (reach + _to_side(points, i, low, width)) * width * (1 - 1e-9):
                     left[i] = False
                     own = order[i]
@@ -163,9 +167,8 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(points, order, number, start, rows, longer, at, xyz, who):  # type: ignore[no-untyped-def]
+def _gather(points, order, number, start, rows, longer, at, x, y, z, who):  # type: ignore[no-untyped-def]
     """Collect the points of the cells ``rows`` to ``rows + longer``; return how many, more than `_HELD` if too many."""
-    x, y, z = xyz
     held = 0
     for r in range(len(rows)):
         e = at[r] if at[r] else np.searchsorted(number, rows[r])
@@ -184,34 +187,36 @@ def _gather(points, order, number, start, rows, longer, at, xyz, who):  # type: 
 
 
 @numba.njit(cache=True, nogil=True)
-def _keep_nearest(xyz, who, held, x, y, z, k, guess, apart, close, ring, begin, best, near):  # type: ignore[no-untyped-def]
-    """Write into `best` and `near` the `k` least squared distances from a point to those held, and whose they are.
+def _within(apart, guess, k, close):  # type: ignore[no-untyped-def]
+    """Write into `close` which squared distances are at most `guess`, more where these are not `k`; return how many.
 
-    Those within `guess` (squared) are enough where they are `k`; else it grows. On a surface they are as many in any
-    ring of the same area: sorted into rings first, few of them change places afterwards.
+    Also returns what the guess became.
     """
-    xs, ys, zs = xyz
-    for j in range(held):
-        apart[j] = (xs[j] - x) ** 2 + (ys[j] - y) ** 2 + (zs[j] - z) ** 2
-    count = 0
     while True:
-        for j in range(held):  # no branch that could be foreseen wrongly
+        count = 0
+        for j in range(len(apart)):  # no branch that could be foreseen wrongly
             close[count] = j
             count += apart[j] <= guess
         if count >= k:
-            break
-        count, guess = 0, 2 * guess if guess > 0 else np.inf
-    if guess == np.inf:
-        guess = apart[:held].max()
+            return count, guess if guess < np.inf else apart.max()
+        guess = 2 * guess if guess > 0 else np.inf
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort_nearest(apart, who, close, most, k, ring, begin, best, near):  # type: ignore[no-untyped-def]
+    """Write into `best` and `near` the `k` least of the distances `close`, at most `most` each, and whose they are.
+
+    On a surface there are as many in any ring of the same area: sorted into rings first, few change places afterwards.
+    """
     rings = len(begin) - 1
-    scale = rings / guess if guess > 0 else 0.0
+    scale = rings / most if most > 0 else 0.0
     begin[:] = 0
-    for e in range(count):
+    for e in range(len(close)):
         ring[e] = min(int(apart[close[e]] * scale), rings - 1)
         begin[ring[e] + 1] += 1
     for r in range(rings):
         begin[r + 1] += begin[r]
-    for e in range(count):
+    for e in range(len(close)):
         place = begin[ring[e]]
         begin[ring[e]] += 1
         best[place], near[place] = apart[close[e]], who[close[e]]
