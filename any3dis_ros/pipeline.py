@@ -242,11 +242,12 @@ def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | 
     if not theta.any():
         return None
     inside, seen = (points[theta] for points in pooled(counts, counts.run))
-    best = best_views(by_view(counts, theta)[0])
+    sums = by_view(counts, theta)
+    best = best_views(sums[0])
     return Proposal(
         superpoints=counts.superpoints[theta],
         coverage=(inside / np.maximum(seen, 1)).astype(np.float32),
-        evidence=gather(counts, theta, track.score, track.seed),
+        evidence=gather(counts, sums, track.score, track.seed),
         best_views=best,
         masks={t: track.masks[t].packed() for t in best},
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.refinement import Theta, by_view
+from any3dis_ros.proposals.refinement import ViewSums
 
 _SAME = 0.7  # IoU from which two proposals are one finding
 
@@ -39,10 +39,9 @@ class Evidence:
     views: int
 
 
-def gather(counts: Counts, theta: Theta, score: float, seed: int) -> Evidence:
-    """Sum up how the track's masks support the superpoints `theta` (M bool over ``counts.superpoints``)."""
-    shared, mask, proposal = (points[counts.run] for points in by_view(counts, theta))
-    union = mask + proposal - shared
+def gather(counts: Counts, sums: ViewSums, score: float, seed: int) -> Evidence:
+    """Sum up how the track's masks support its proposal; `sums` of each view as by `refinement.by_view`."""
+    shared, mask, union = (points[counts.run] for points in sums)
     shows = union > 0
     return Evidence(
         seed=seed,

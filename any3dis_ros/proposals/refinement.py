@@ -18,6 +18,7 @@ from any3dis_ros.config import RefinementConfig
 from any3dis_ros.proposals.lifting import Counts, candidates
 
 Theta = NDArray[np.bool_]
+ViewSums = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 _CONSENSUS_IOU = 0.3  # a view that agrees less with the proposal has drifted
 _CONSENSUS_ROUNDS = 3
 
@@ -39,10 +40,10 @@ def weights(counts: Counts, views: NDArray[np.bool_]) -> NDArray[np.int64]:
     return 2 * inside - seen
 
 
-def by_view(counts: Counts, theta: Theta) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return for each view the points that mask and proposal share, the mask's and the proposal's; 3 × T int64."""
-    shared, mask, proposal = _by_view(counts.inside, counts.seen, theta)
-    return shared, mask, proposal
+def by_view(counts: Counts, theta: Theta) -> ViewSums:
+    """Return for each view the points that mask and proposal share, the mask's, and those of either; 3 × T int64."""
+    shared, mask, union = _by_view(counts.inside, counts.seen, theta)
+    return shared, mask, union
 
 
 def all_lifted(counts: Counts, config: RefinementConfig) -> Theta:
@@ -118,8 +119,7 @@ def robust_exact(counts: Counts, _: RefinementConfig) -> Theta:
 
 def view_iou(counts: Counts, theta: Theta) -> NDArray[np.float64]:
     """Return the IoU of mask and proposal in visible points for each view, T; 1 where the view shows neither."""
-    shared, mask, proposal = by_view(counts, theta)
-    union = mask + proposal - shared
+    shared, _, union = by_view(counts, theta)
     return np.asarray(np.where(union > 0, shared / np.maximum(union, 1), 1.0))
 
 
@@ -150,7 +150,7 @@ def _pooled(inside, seen, views):  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _by_view(inside, seen, theta):  # type: ignore[no-untyped-def]
     T, M = inside.shape
-    shared, mask, proposal = np.zeros(T, np.int64), np.zeros(T, np.int64), np.zeros(T, np.int64)
+    shared, mask, union = np.zeros(T, np.int64), np.zeros(T, np.int64), np.zeros(T, np.int64)
     chosen = theta.astype(np.int32)  # products instead of branches, in 32 bits: the compiler takes eight at once
     for t in range(T):
         common = within = shown = np.int32(0)
@@ -158,5 +158,5 @@ def _by_view(inside, seen, theta):  # type: ignore[no-untyped-def]
             within += inside[t, m]
             common += chosen[m] * inside[t, m]
             shown += chosen[m] * seen[t, m]
-        shared[t], mask[t], proposal[t] = common, within, shown
-    return shared, mask, proposal
+        shared[t], mask[t], union[t] = common, within, within + shown - common
+    return shared, mask, union

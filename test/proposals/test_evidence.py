@@ -8,6 +8,7 @@ from scipy import sparse
 
 from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration, gather
 from any3dis_ros.proposals.lifting import Counts
+from any3dis_ros.proposals.refinement import by_view
 
 
 def evidence(pivot: int = 0, score: float = 1.0, agreement: float = 1.0, views: int = 10, seed: int = 0) -> Evidence:
@@ -17,7 +18,8 @@ def evidence(pivot: int = 0, score: float = 1.0, agreement: float = 1.0, views: 
 def test_gather_by_hand():
     inside = np.int32([[8, 0], [6, 2], [0, 0]])
     seen = np.int32([[10, 5], [6, 4], [6, 4]])
-    e = gather(Counts(np.arange(2), inside, seen, np.array([True, True, False]), 1), np.array([True, False]), 0.9, 42)
+    counts = Counts(np.arange(2), inside, seen, np.array([True, True, False]), 1)
+    e = gather(counts, by_view(counts, np.array([True, False])), 0.9, 42)
     # 14 of the proposal's 16 seen points lie in masks, which hold 16 points in all; the third view was not run
     assert (e.seed, e.pivot, e.score, e.views) == (42, 1, 0.9, 2)
     assert e.agreement == pytest.approx(14 / (16 + 16 - 14))
