@@ -142,10 +142,10 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
     k = distance.shape[1]
     for chunk in numba.prange(_CHUNKS):
         xs, ys, zs = np.empty(_HELD), np.empty(_HELD), np.empty(_HELD)
-        apart, best = np.empty(_HELD), np.empty(_HELD + k)
+        apart, best = np.empty(_HELD), np.empty(_HELD)
         who, near = np.empty(_HELD, np.int32), np.empty(_HELD, np.int32)
         close, ring, begin = np.empty(_HELD + 1, np.int32), np.empty(_HELD, np.int32), np.empty(_RINGS + 1, np.int32)
-        best[k - 1] = np.inf
+        guess = np.inf
         at = np.zeros(len(around), np.int64)  # where each row of cells goes on: rows rise as cells do
         for c in block[len(block) * chunk // _CHUNKS : len(block) * (chunk + 1) // _CHUNKS]:
             held = _gather(points, order, number, start, number[c] + around, 2 * reach, at, xs, ys, zs, who)
@@ -157,8 +157,9 @@ def _look_around(points, order, number, start, low, width, block, around, reach,
                 x, y, z = points[0, i], points[1, i], points[2, i]
                 for j in range(held):
                     apart[j] = (xs[j] - x) ** 2 + (ys[j] - y) ** 2 + (zs[j] - z) ** 2
-                count, most = _within(apart[:held], _MORE * best[k - 1], k, close)
+                count, most = _within(apart[:held], guess, k, close)
                 _sort_nearest(apart, who, close[:count], most, k, ring, begin, best, near)
+                guess = _MORE * best[k - 1]
                 if np.sqrt(best[k - 1]) <= (reach + _to_side(points, i, low, width)) * width * (1 - 1e-9):
                     left[i] = False
                     own = order[i]
