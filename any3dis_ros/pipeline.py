@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -17,10 +17,12 @@ from any3dis_ros.objects.instances import Instances
 from any3dis_ros.progress import Clock, Nested, Progress, silent
 from any3dis_ros.proposals.consensus import weigh
 from any3dis_ros.proposals.evidence import gather
-from any3dis_ros.proposals.lifting import Counts, lift
+from any3dis_ros.proposals.lifting import Counts, lift, lift_in_pieces
 from any3dis_ros.proposals.merging import Proposal, best_views, exclusive_labels, membership, overlap, rank
 from any3dis_ros.proposals.network import covered, snap, trust
+from any3dis_ros.proposals.pieces import Pieces, cut
 from any3dis_ros.proposals.refinement import by_view, pooled, refine
+from any3dis_ros.proposals.settling import settle
 from any3dis_ros.scene.mapping import Scene
 from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.scene.shape import describe
@@ -79,7 +81,7 @@ def segment(
         shapes = describe(surface, superpoint, scene.frames)
         progress("superpoints", 3, 3)
     with clock("visibility"):
-        views = see(scene, superpoint, config, progress)
+        views = in_pieces(see(scene, superpoint, config, progress), cloud.points, superpoint, policy, config)
     foreign = snap(network, cloud.points, superpoint, views.seen, config.network) if network is not None else []
     free = ~covered(foreign, len(views.visible.size)) | config.network.seed_covered
     with clock("features"):
@@ -90,8 +92,11 @@ def segment(
     finally:
         session.close()
     with clock("merging"):
-        found = [p for p in tracked if p is not None]
-        size = views.visible.size
+        found, size = [p for p in tracked if p is not None], views.visible.size
+        if views.pieces is not None:
+            settled = settle([*found, *foreign], views.pieces)
+            found, foreign = settled.move(found), settled.move(foreign)
+            superpoint, size = settled.of_points, settled.size
         progress("merging", 0, 1, len(found) + len(foreign))
         agreed, evidence = weigh(found, size, shapes, policy.learnt_objectness, config.merging)
         proposals = [*agreed, *foreign]
@@ -136,12 +141,14 @@ class Views:
         seen: T×L int32, visible points of each superpoint.
         psi: T×L float32, how well each keyframe suits each superpoint as pivot view (`seeding.pivot`).
         centroid: L×3, metres, map frame.
+        pieces: of the superpoints, where masks may cut through them.
     """
 
     visible: Visibility
     seen: NDArray[np.int32]
     psi: NDArray[np.float32]
     centroid: NDArray[np.float64]
+    pieces: Pieces | None = None
 
 
 def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: Progress = silent) -> Views:
@@ -164,6 +171,17 @@ def see(scene: Scene, superpoint: NDArray[np.int32], config: Config, progress: P
     return Views(visible, seen, view_scores(seen, size, centroid, config.seeding), centroid)
 
 
+def in_pieces(
+    views: Views, points: NDArray[np.float32], superpoint: NDArray[np.int32], policy: PromptPolicy, config: Config
+) -> Views:
+    """Return the views with pieces of the superpoints (`superpoint`, of each of N points), if masks are to cut them.
+
+    The learnt objectness judges whole superpoints.
+    """
+    edge = config.refinement.piece_m
+    return views if not edge or policy.learnt_objectness else replace(views, pieces=cut(points, superpoint, edge))
+
+
 def propose(
     session: TrackingSession,
     policy: PromptPolicy,
@@ -178,7 +196,8 @@ def propose(
     At the start those of `free` (L bool) are; None = all.
 
     Yields:
-        Every track with its counts and its proposal, None where no superpoint agrees with it; proposals are redundant.
+        Every track with its counts and its proposal, None where no superpoint agrees with it; proposals are redundant,
+        and may hold pieces of superpoints (`settle`).
     """
     free = np.ones(len(views.visible.size), bool) if free is None else free.copy()
     known: set[int] = set()
@@ -201,10 +220,11 @@ def propose(
             for track, counts in zip(together, lifted, strict=True):
                 progress(stage, done, len(found), found_so_far)
                 with clock("refinement"):
-                    proposal = to_proposal(track, counts, config)
+                    proposal = to_proposal(track, counts, views, config)
                 if proposal is not None:
                     found_so_far += 1
-                    free[proposal.superpoints] = False
+                    taken = proposal.superpoints
+                    free[taken if views.pieces is None else views.pieces.mostly_in(taken)] = False
                 yield track, counts, proposal
                 done += 1
         progress(stage, len(found), len(found), found_so_far)
@@ -236,18 +256,30 @@ def prompt_seeds(
     return found
 
 
-def to_proposal(track: MaskTrack, counts: Counts, config: Config) -> Proposal | None:
-    """Refine a track's counts into a proposal, or None if no superpoint agrees with it."""
+def to_proposal(track: MaskTrack, counts: Counts, views: Views, config: Config) -> Proposal | None:
+    """Refine a track's counts into a proposal, or None if no superpoint agrees with it.
+
+    Where its masks fit badly to whole superpoints, those that they cut through are taken in pieces. The evidence stays
+    that of the wholes, if there were any: pieces fit whatever a mask shows, an object or a part of two.
+    """
     theta = refine(counts, config.refinement)
+    sums = by_view(counts, theta)
+    evidence = gather(counts, sums, track.score, track.seed)
+    if views.pieces is not None and evidence.median_iou < config.refinement.piece_iou:
+        finer = lift_in_pieces(track, counts, views.visible, views.pieces)
+        chosen = refine(finer, config.refinement)
+        if chosen.any():
+            fitting = by_view(finer, chosen)
+            evidence = evidence if theta.any() else gather(finer, fitting, track.score, track.seed)
+            counts, theta, sums = finer, chosen, fitting
     if not theta.any():
         return None
     inside, seen = (points[theta] for points in pooled(counts, counts.run))
-    sums = by_view(counts, theta)
     best = best_views(sums[0])
     return Proposal(
         superpoints=counts.superpoints[theta],
         coverage=(inside / np.maximum(seen, 1)).astype(np.float32),
-        evidence=gather(counts, sums, track.score, track.seed),
+        evidence=evidence,
         best_views=best,
         masks={t: track.masks[t].packed() for t in best},
     )

@@ -15,7 +15,7 @@ from any3dis_ros.pipeline import segment
 from any3dis_ros.scene.mapping import Scene
 from benchmarks import scenes, tables
 from benchmarks.groups import LEAST
-from benchmarks.prepared import CLOUDS, make_cloud, superpoint_at_truth
+from benchmarks.prepared import CLOUDS, prepare
 from benchmarks.scenes import BenchmarkScene
 from benchmarks.simulated_tracks import SimulatedTracker
 
@@ -26,17 +26,16 @@ def measure(scene: BenchmarkScene, cloud: str, config: Config) -> dict[str, obje
     Proposals and things of every size are counted for `proposals_per_thing`, those that the evaluation counts for
     `counted_per_thing`; floor and walls give proposals too.
     """
-    mapped = Scene(scene.frames, make_cloud(scene, cloud, config))
+    prepared, truth = prepare(scene, cloud, config), scene.truth
+    mapped = Scene(scene.frames, prepared.cloud, prepared.superpoint)
     instances = segment(mapped, SimulatedTracker(scene, "perfect"), config)
-    truth = scene.truth
-    superpoint = superpoint_at_truth(instances.points, instances.superpoint, truth)
-    best = superpoint_bound(superpoint, truth.instance, truth.valid_ids)
+    best = superpoint_bound(prepared.truth_superpoint, truth.instance, truth.valid_ids)
     bound = evaluate_scenes([overlap(best, np.ones(len(best)), truth.instance, truth.valid_ids)])
     reached = evaluate_instances(instances, truth)["own"]
     return {
         "scene": scene.name,
         "cloud": cloud,
-        "superpoints": int(instances.superpoint.max()) + 1,
+        "superpoints": len(prepared.size),
         "things": len(bound.objects),
         "bound_ap50": bound.ap50,
         "bound_ap": bound.ap,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import Config, EvaluationConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.objects.overlap import GroundTruth, SceneOverlap, overlap_superpoints, transfer
+from any3dis_ros.objects.overlap import SceneOverlap, overlap_superpoints, transfer
 from any3dis_ros.pipeline import Views, see
 from any3dis_ros.scene.mapping import MapCloud, Scene, fuse
 from any3dis_ros.scene.shape import SuperpointShapes, describe
@@ -30,7 +30,7 @@ class Prepared:
         superpoint: N int32, superpoint of each of its points.
         views: which keyframe sees which superpoint.
         shapes: of the superpoints.
-        truth_superpoint: M int64, superpoint at each point of the ground truth, -1 = none near.
+        nearest: M int64, map point nearest to each point of the ground truth, -1 = none near.
     """
 
     scene: BenchmarkScene
@@ -38,12 +38,17 @@ class Prepared:
     superpoint: NDArray[np.int32]
     views: Views
     shapes: SuperpointShapes
-    truth_superpoint: NDArray[np.int64]
+    nearest: NDArray[np.int64]
 
     @property
     def size(self) -> NDArray[np.int64]:
         """L int64, points of each superpoint."""
-        return self.views.visible.size
+        return np.bincount(self.superpoint)
+
+    @property
+    def truth_superpoint(self) -> NDArray[np.int64]:
+        """M int64, superpoint at each point of the ground truth, -1 = none near."""
+        return np.where(self.nearest >= 0, self.superpoint[self.nearest], -1).astype(np.int64)
 
     def overlap(self, proposals: NDArray[np.bool_], scores: NDArray[np.float64]) -> SceneOverlap:
         """Return how proposals (Q×L bool) overlap the things of the ground truth."""
@@ -58,8 +63,8 @@ def prepare(scene: BenchmarkScene, kind: str, config: Config) -> Prepared:
     surface = build_surface(cloud, config.superpoints, viewpoints)
     superpoint = compute_superpoints(surface, config.superpoints)
     views = see(Scene(scene.frames, cloud), superpoint, config)
-    at_truth = superpoint_at_truth(cloud.points, superpoint, scene.truth)
-    return Prepared(scene, cloud, superpoint, views, describe(surface, superpoint, scene.frames), at_truth)
+    nearest = transfer(cloud.points, scene.truth.points, EvaluationConfig().max_distance_m)
+    return Prepared(scene, cloud, superpoint, views, describe(surface, superpoint, scene.frames), nearest)
 
 
 def make_cloud(scene: BenchmarkScene, kind: str, config: Config) -> MapCloud:
@@ -67,11 +72,3 @@ def make_cloud(scene: BenchmarkScene, kind: str, config: Config) -> MapCloud:
     if kind not in CLOUDS:
         raise InputError(f"cloud '{kind}' is unknown; expected one of {', '.join(CLOUDS)}")
     return scene.exact if kind == "exact" else fuse(scene.frames, config.map)
-
-
-def superpoint_at_truth(
-    points: NDArray[np.float32], superpoint: NDArray[np.int32], truth: GroundTruth
-) -> NDArray[np.int64]:
-    """Return the superpoint of the map at each point of the ground truth, -1 where the map has none near; M int64."""
-    nearest = transfer(points, truth.points, EvaluationConfig().max_distance_m)
-    return np.where(nearest >= 0, superpoint[nearest], -1).astype(np.int64)

@@ -23,12 +23,13 @@ from tqdm import tqdm
 from any3dis_ros.config import Config, EvaluationConfig, MergingConfig, SeedingConfig, TrackerConfig
 from any3dis_ros.objects.evaluation import Evaluation, evaluate_scenes
 from any3dis_ros.objects.overlap import SceneOverlap
-from any3dis_ros.pipeline import propose, to_proposal
+from any3dis_ros.pipeline import in_pieces, propose, to_proposal
 from any3dis_ros.progress import Clock, silent
 from any3dis_ros.proposals.consensus import weigh
 from any3dis_ros.proposals.lifting import Counts
-from any3dis_ros.proposals.merging import Proposal, Region, membership, overlap, rank
-from any3dis_ros.tracking.base import MaskTracker
+from any3dis_ros.proposals.merging import Region, membership, overlap, rank
+from any3dis_ros.proposals.settling import settle
+from any3dis_ros.tracking.base import MaskTracker, PromptPolicy
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.seeding import view_scores
 from benchmarks import scenes, tables
@@ -111,33 +112,46 @@ def overlaps(
     prepared: Prepared, setting: Setting, replicate: int, variants: Sequence[Variant]
 ) -> Iterator[SceneOverlap]:
     """Yield how the proposals of each variant overlap the things of one scene."""
-    pools: dict[tuple[SeedingConfig, TrackerConfig], tuple[MaskTracker, list[tuple[MaskTrack, Counts]]]] = {}
+    pools: dict[tuple[SeedingConfig, TrackerConfig], Pool] = {}
     for variant in variants:
         key = (variant.config.seeding, variant.config.tracker)
         if key not in pools:
             config = dataclasses.replace(Config(), seeding=key[0], tracker=key[1])
             engine = make_engine(setting.engine, prepared.scene, config, replicate, setting.view_sensitivity or 0.0)
-            pools[key] = (engine, track_counts(prepared, engine, config))
-        engine, pool = pools[key]
-        proposals = [p for track, counts in pool if (p := to_proposal(track, counts, variant.config)) is not None]
-        yield merged(proposals, prepared, engine.policy.learnt_objectness, variant.config.merging)
+            pools[key] = Pool(engine.policy, track_counts(prepared, engine, config))
+        yield merged(pools[key], prepared, variant.config)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Every track of an engine that is so prompted, lifted."""
+
+    policy: PromptPolicy
+    tracks: list[tuple[MaskTrack, Counts]]
 
 
 def track_counts(prepared: Prepared, tracker: MaskTracker, config: Config) -> list[tuple[MaskTrack, Counts]]:
     """Return every track of the pipeline's rounds, lifted."""
-    views = prepared.views
+    views, policy = prepared.views, tracker.policy
     psi = view_scores(views.seen, views.visible.size, views.centroid, config.seeding)
-    session = tracker.open(prepared.scene.frames)
     views = dataclasses.replace(views, psi=psi)
-    pool = [(track, counts) for track, counts, _ in propose(session, tracker.policy, views, config, silent, Clock())]
+    views = in_pieces(views, prepared.cloud.points, prepared.superpoint, policy, config)
+    session = tracker.open(prepared.scene.frames)
+    pool = [(track, counts) for track, counts, _ in propose(session, policy, views, config, silent, Clock())]
     session.close()
     return pool
 
 
-def merged(proposals: Sequence[Proposal], prepared: Prepared, learnt: bool, config: MergingConfig) -> SceneOverlap:
-    """Return how the proposals that merging keeps overlap the things."""
-    agreed, confidences = weigh(proposals, prepared.size, prepared.shapes, learnt, config)
-    return ranked(prepared, agreed, confidences, overlap(agreed, prepared.size), config)
+def merged(pool: Pool, prepared: Prepared, config: Config) -> SceneOverlap:
+    """Return how the proposals that refining and merging leave overlap the things."""
+    views = in_pieces(prepared.views, prepared.cloud.points, prepared.superpoint, pool.policy, config)
+    proposals = [p for track, counts in pool.tracks if (p := to_proposal(track, counts, views, config)) is not None]
+    if views.pieces is not None:
+        settled = settle(proposals, views.pieces)
+        proposals, prepared = settled.move(proposals), dataclasses.replace(prepared, superpoint=settled.of_points)
+    learnt = pool.policy.learnt_objectness
+    agreed, confidences = weigh(proposals, prepared.size, prepared.shapes, learnt, config.merging)
+    return ranked(prepared, agreed, confidences, overlap(agreed, prepared.size), config.merging)
 
 
 def ranked(

@@ -8,7 +8,7 @@ import pytest
 from boxes import BOXES, PerfectTracker
 from scipy import sparse
 
-from any3dis_ros.config import Config, IterationConfig, MapConfig, MergingConfig
+from any3dis_ros.config import Config, IterationConfig, MapConfig, MergingConfig, RefinementConfig
 from any3dis_ros.errors import Cancelled, InputError
 from any3dis_ros.pipeline import segment
 from any3dis_ros.scene.frames import Frame
@@ -40,6 +40,33 @@ def test_superpoints_from_outside_are_taken_as_they_are(scene, two_boxes):
         [False, True, False],
         [True, False, False],
     ]
+
+
+@pytest.mark.parametrize("learnt", [False, True])
+def test_what_shares_a_superpoint_is_told_apart_by_its_masks_unless_the_learnt_objectness_judges(
+    scene, two_boxes, learnt
+):
+    truth = box_of(scene.cloud.points)
+    superpoint = (truth > 0).astype(np.int32)  # crate and post share one
+    given = Scene(scene.frames, scene.cloud, superpoint)
+    policy = PromptPolicy(pivot_views=8, masks_per_prompt=1, min_score=0.6, seeds_per_round=4, learnt_objectness=learnt)
+    in_pieces = replace(CONFIG, refinement=RefinementConfig(piece_m=0.06, piece_iou=0.9))
+
+    def best(config: Config) -> tuple[float, np.ndarray]:
+        result = segment(given, PerfectTracker(two_boxes[1], policy), config)
+        masks = [result.proposal_points(q) for q in range(len(result.scores))]
+        iou = [max((m & (truth == k)).sum() / (m | (truth == k)).sum() for m in masks) for k in (1, 2)]
+        return min(iou), result.superpoint
+
+    assert best(CONFIG)[0] < 0.6
+    iou, settled = best(in_pieces)
+    if learnt:
+        assert iou < 0.6
+        np.testing.assert_array_equal(settled, superpoint)
+    else:
+        assert iou > 0.9
+        assert all(len(set(superpoint[settled == m])) == 1 for m in range(settled.max() + 1))
+        assert 3 <= settled.max() + 1 < 30
 
 
 @pytest.mark.parametrize(

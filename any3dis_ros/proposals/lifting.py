@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import RefinementConfig
+from any3dis_ros.proposals.pieces import Pieces
 from any3dis_ros.scene.visibility import Visibility
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.masks import Tally
+
+_LEAST_POINTS = 8  # of a superpoint, inside the mask in some view, and outside it in some; fewer are its ragged edge
+_LEAST_SHARE = 0.02  # inside and outside, of its points in all views
+_MOST_PIECES = 20_000  # of a superpoint; larger ones stay whole: counts of pieces are dense
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class Counts:
     """One track, seen from the superpoints that its masks touch; all that refinement needs.
 
     Attributes:
-        superpoints: M int64, indices of the touched superpoints, rising.
+        superpoints: M int64, indices of the touched superpoints, rising; of pieces, as `Pieces` numbers them, in the
+            place of those that are cut.
         inside: T×M int32, visible points of superpoint m in keyframe t whose pixel lies in the mask.
         seen: T×M int32, visible points of superpoint m in keyframe t.
         run: T bool, keyframes that count as evidence.
@@ -65,6 +71,41 @@ def lift(tracks: Sequence[MaskTrack], visible: Visibility, seen: NDArray[np.int3
         run = track.run & ~lost
         run[track.pivot] = True
         yield Counts(touched, inside, seen.take(touched, 1), run, track.pivot)
+
+
+def lift_in_pieces(track: MaskTrack, counts: Counts, visible: Visibility, pieces: Pieces) -> Counts:
+    """Return a track's counts with pieces in the place of the superpoints that its masks cut through.
+
+    Args:
+        track: masks by keyframe.
+        counts: on whole superpoints (`lift`).
+        visible: visible map points.
+        pieces: of the superpoints.
+    """
+    inside, seen = counts.inside[counts.run], counts.seen[counts.run]
+    share = inside.sum(0) / np.maximum(seen.sum(0), 1)
+    parted = np.minimum(inside.max(0), (seen - inside).max(0)) >= _LEAST_POINTS
+    few = np.diff(pieces.begin)[counts.superpoints] <= _MOST_PIECES
+    cut = parted & few & (share > _LEAST_SHARE) & (share < 1 - _LEAST_SHARE)
+    chosen = np.zeros(pieces.wholes, bool)
+    chosen[counts.superpoints[cut]] = True
+    own = pieces.those_of(counts.superpoints[cut])
+    number = np.zeros(len(pieces.owner), np.int32)
+    number[own] = np.arange(len(own))
+    of_points = number[pieces.piece]
+    held, shown = np.zeros((2, len(counts.run), len(own)), np.int32)
+    for t, keyframe in enumerate(visible.keyframes):
+        part = keyframe.only(chosen, of_points)
+        shown[t] = part.count(len(own))
+        if t in track.masks:
+            tally = track.masks[t].tally(part, len(own))
+            held[t, tally.superpoints] = tally.points
+    return replace(
+        counts,
+        superpoints=np.concatenate([counts.superpoints[~cut], pieces.wholes + own]),
+        inside=np.concatenate([counts.inside[:, ~cut], held], 1),
+        seen=np.concatenate([counts.seen[:, ~cut], shown], 1),
+    )
 
 
 def _dense(tallies: Mapping[int, Tally], shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

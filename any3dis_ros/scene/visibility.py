@@ -59,6 +59,11 @@ class VisiblePoints:
         low, high = np.searchsorted(self.pixel, (first * self.width, end * self.width))
         return slice(int(low), int(high))
 
+    def only(self, superpoints: NDArray[np.bool_], piece: NDArray[np.int32]) -> VisiblePoints:
+        """Return the points of some superpoints (L bool) alone, by `piece` (N int32, of each map point) instead."""
+        own = spans(self.run, np.flatnonzero(superpoints[self.owner]))
+        return VisiblePoints.of(self.point[own], self.pixel[own], piece, self.width)
+
     def pixels(self, superpoint: int) -> NDArray[np.int32]:
         """Return the pixels that show a superpoint, rising."""
         own = np.flatnonzero(self.owner == superpoint)
@@ -101,6 +106,12 @@ class Visibility:
         for k in self.keyframes:
             _add_one(views, k.point)
         return views
+
+
+def spans(begin: NDArray[np.integer], chosen: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the indices ``begin[c]:begin[c+1]`` of each c in `chosen`, one after another."""
+    first, count = begin[chosen], np.diff(begin)[chosen]
+    return np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
 
 
 def compute_visibility(

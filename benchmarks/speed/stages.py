@@ -100,7 +100,7 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
     session.close()
     counts: list[Counts] = m.time("lifting", lambda: lift_all(followed, views))  # type: ignore[assignment]
     raw: list[Proposal | None] = m.time(  # type: ignore[assignment]
-        "refinement", lambda: [to_proposal(t, c, config) for t, c in zip(followed, counts, strict=True)]
+        "refinement", lambda: [to_proposal(t, c, views, config) for t, c in zip(followed, counts, strict=True)]
     )
     printed = RefinementConfig(strategy="view_dp")
     m.time("Algorithm 1", lambda: [refine(c, printed) for c in counts])

@@ -9,7 +9,7 @@ import pytest
 from boxes import BOXES
 from overlaps import one_of_two
 
-from any3dis_ros.config import Config, MapConfig, Sam2Config
+from any3dis_ros.config import Config, MapConfig, RefinementConfig, Sam2Config
 from any3dis_ros.errors import InputError
 from any3dis_ros.objects.evaluation import GroundTruth
 from any3dis_ros.proposals.refinement import STRATEGIES
@@ -64,7 +64,8 @@ def test_perfect_tracks_find_both_boxes_by_every_variant(boxes: BenchmarkScene) 
     config = Config(map=MapConfig(voxel_size_m=0.03))
     prepared = prepare(boxes, "exact", config)
     first = dataclasses.replace(config.seeding, pivot="first_seen")
-    variants = [Variant({}, config), Variant({}, dataclasses.replace(config, seeding=first))]
+    cut = dataclasses.replace(config, refinement=RefinementConfig(piece_m=0.05, piece_iou=1.0))
+    variants = [Variant({}, config), Variant({}, dataclasses.replace(config, seeding=first)), Variant({}, cut)]
     for reached in study.overlaps(prepared, Setting("exact", "perfect"), 0, variants):
         assert reached.iou.max(0).min() > 0.9
 

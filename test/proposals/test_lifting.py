@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from any3dis_ros.config import RefinementConfig
-from any3dis_ros.proposals.lifting import Counts, candidates, lift
+from any3dis_ros.proposals import lifting
+from any3dis_ros.proposals.lifting import Counts, candidates, lift, lift_in_pieces
+from any3dis_ros.proposals.pieces import Pieces
 from any3dis_ros.scene.visibility import Visibility, VisiblePoints
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.masks import PackedMask
@@ -48,6 +51,48 @@ def test_lift_against_counting_one_point_at_a_time(scene):
     for t in range(3):
         lost = inside[t].sum() == 0 and seen[t, seed] > 0.1 * visible.size[seed]
         assert counts.run[t] == (t == pivot or (run[t] and not lost))
+
+
+@settings(max_examples=150)
+@given(scenes(), st.sampled_from([1, 2, 4]))
+def test_what_masks_cut_through_is_lifted_in_pieces(scene, least_points):
+    visible, superpoint, masks, run, pivot, seed = scene
+    track = MaskTrack(seed, pivot, 0.9, {t: PackedMask.pack(m) for t, m in masks.items()}, run)
+    present, piece = np.unique(3 * superpoint + np.arange(41) % 3, return_inverse=True)
+    begin = np.searchsorted(present // 3, np.arange(L + 1))
+    (whole,) = lift([track], visible, visible.seen())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lifting, "_LEAST_POINTS", least_points)
+        counts = lift_in_pieces(track, whole, visible, Pieces(piece.astype(np.int32), begin))
+    inside, seen = np.zeros((2, 3, len(present)), int)
+    for t in range(3):
+        for point, pixel in zip(visible.keyframes[t].point, visible.keyframes[t].pixel, strict=True):
+            inside[t, piece[point]] += t in masks and masks[t].ravel()[pixel]
+            seen[t, piece[point]] += 1
+    expected = []
+    for column, m in enumerate(whole.superpoints):
+        within, shown = whole.inside[whole.run, column], whole.seen[whole.run, column]
+        share = within.sum() / max(shown.sum(), 1)
+        if 0.02 < share < 0.98 and min(within.max(), (shown - within).max()) >= least_points:
+            expected += [(L + k, inside[:, k].tolist(), seen[:, k].tolist()) for k in range(begin[m], begin[m + 1])]
+        else:
+            expected.append((m, whole.inside[:, column].tolist(), whole.seen[:, column].tolist()))
+    assert list(zip(counts.superpoints, counts.inside.T.tolist(), counts.seen.T.tolist(), strict=True)) == sorted(
+        expected
+    )
+    np.testing.assert_array_equal(counts.run, whole.run)
+
+
+def test_superpoints_of_too_many_pieces_stay_whole(monkeypatch):
+    superpoint = np.repeat(np.int32([0, 1]), 20)
+    keyframe = VisiblePoints.of(np.arange(40, dtype=np.int32), np.arange(40, dtype=np.int32), superpoint, W)
+    visible = Visibility((keyframe,), np.array([20, 20]))
+    mask = (np.arange(H * W) % 20 < 10).reshape(H, W)  # half of each
+    track = MaskTrack(0, 0, 1.0, {0: PackedMask.pack(mask)}, np.ones(1, bool))
+    pieces = Pieces(np.append(np.arange(20), np.arange(20, 40) // 2 + 10).astype(np.int32), np.array([0, 20, 30]))
+    (whole,) = lift([track], visible, visible.seen())
+    monkeypatch.setattr(lifting, "_MOST_PIECES", 10)
+    assert lift_in_pieces(track, whole, visible, pieces).superpoints.tolist() == [0, *range(22, 32)]
 
 
 def test_coverage_is_a_share_of_what_is_seen():

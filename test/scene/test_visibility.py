@@ -11,6 +11,7 @@ from any3dis_ros.errors import Cancelled
 from any3dis_ros.scene.frames import Camera, Frame
 from any3dis_ros.scene.mapping import fuse
 from any3dis_ros.scene.visibility import VisiblePoints, compute_visibility
+from any3dis_ros.tracking.masks import PackedMask
 
 CAMERA = Camera(40, 30, np.array([[35.0, 0, 19.5], [0, 33.0, 14.5], [0, 0, 1]]))
 
@@ -119,6 +120,21 @@ def test_runs_of_superpoints_answer_as_counting_points_does(seed, count):
     np.testing.assert_array_equal(visible.count_flagged(flags, 5, first), expected)
     for one in range(5):
         np.testing.assert_array_equal(visible.pixels(one), pixel[own == one])
+
+
+def test_the_points_of_some_superpoints_alone_by_their_pieces():
+    superpoint = np.int32([0, 0, 1, 1, 2, 2])
+    piece = np.int32([9, 9, 0, 1, 2, 2])
+    keyframe = VisiblePoints.of(np.int32([0, 2, 3, 4, 1, 5]), np.int32([0, 1, 1, 5, 6, 7]), superpoint, 4)
+    part = keyframe.only(np.array([False, True, True]), piece)
+    assert part.point.tolist() == [2, 3, 4, 5]
+    assert part.pixel.tolist() == [1, 1, 5, 7]
+    assert part.count(3).tolist() == [1, 1, 2]
+    nothing = keyframe.only(np.zeros(3, bool), piece)
+    assert nothing.count(3).tolist() == [0, 0, 0]
+    mask = PackedMask.pack(np.ones((2, 4), bool))
+    assert mask.tally(part, 3).points.tolist() == [1, 1, 2]
+    assert mask.tally(nothing, 3).points.tolist() == []
 
 
 def test_progress_can_cancel(two_boxes):
