@@ -46,6 +46,10 @@ def test_sampling_is_looking_up_the_mask_at_full_size(seed, side, H, W):
     tally = mask.tally(visible, 7)
     np.testing.assert_array_equal(tally.superpoints, np.flatnonzero(expected))
     np.testing.assert_array_equal(tally.points, expected[expected > 0])
+    for some in ([2, 5], []):
+        part = mask.tally(visible.only(np.isin(np.arange(7), some), superpoint), 7)
+        np.testing.assert_array_equal(part.superpoints, [m for m in some if expected[m]])
+        np.testing.assert_array_equal(part.points, [expected[m] for m in some if expected[m]])
 
 
 def test_rows_are_few_around_a_small_mask():
