@@ -87,6 +87,8 @@ def lift_in_pieces(track: MaskTrack, counts: Counts, visible: Visibility, pieces
     parted = np.minimum(inside.max(0), (seen - inside).max(0)) >= _LEAST_POINTS
     few = np.diff(pieces.begin)[counts.superpoints] <= _MOST_PIECES
     cut = parted & few & (share > _LEAST_SHARE) & (share < 1 - _LEAST_SHARE)
+    if not cut.any():
+        return counts
     chosen = np.zeros(pieces.wholes, bool)
     chosen[counts.superpoints[cut]] = True
     own = pieces.those_of(counts.superpoints[cut])

@@ -40,6 +40,11 @@ class Pieces:
         return np.bincount(self.piece)
 
     @cached_property
+    def whole_size(self) -> NDArray[np.int64]:
+        """L int64, points of each superpoint."""
+        return np.add.reduceat(self.size, self.begin[:-1])
+
+    @cached_property
     def owner(self) -> NDArray[np.int64]:
         """K int64, superpoint of each piece."""
         return np.repeat(np.arange(self.wholes), np.diff(self.begin))
@@ -52,8 +57,7 @@ class Pieces:
         """Return the superpoints of whose points more than half lie in a region; its indices rise, as of tracks."""
         cut = region[region >= self.wholes] - self.wholes
         held = np.bincount(self.owner[cut], self.size[cut], self.wholes)
-        size = np.add.reduceat(self.size, self.begin[:-1])
-        return np.concatenate([region[region < self.wholes], np.flatnonzero(2 * held > size)])
+        return np.concatenate([region[region < self.wholes], np.flatnonzero(2 * held > self.whole_size)])
 
 
 def cut(points: NDArray[np.float32], superpoint: NDArray[np.int32], edge_m: float) -> Pieces:

@@ -66,8 +66,7 @@ class VisiblePoints:
 
     def pixels(self, superpoint: int) -> NDArray[np.int32]:
         """Return the pixels that show a superpoint, rising."""
-        own = np.flatnonzero(self.owner == superpoint)
-        return np.concatenate([np.zeros(0, np.int32), *(self.pixel[self.run[r] : self.run[r + 1]] for r in own)])
+        return self.pixel[spans(self.run, np.flatnonzero(self.owner == superpoint))]
 
     def count(self, L: int) -> NDArray[np.int32]:
         """Return how many points of each of L superpoints are visible."""
