@@ -75,6 +75,17 @@ def paper_merging(default: MergingConfig) -> MergingConfig:
     return dataclasses.replace(default, consensus_iou=1.0, duplicate_iou=1.0, containment=1.0, min_share=0.0)
 
 
+def refining(default: Config, strategy: str) -> Config:
+    """Return the default with another strategy of mask optimisation."""
+    return dataclasses.replace(default, refinement=dataclasses.replace(default.refinement, strategy=strategy))
+
+
+def as_published(default: Config) -> Config:
+    """Return the default with the paper's superpoints, which are taken whole, and its merging."""
+    whole = dataclasses.replace(default.refinement, piece_m=0.0)
+    return dataclasses.replace(default, refinement=whole, merging=paper_merging(default.merging))
+
+
 def run(
     names: Sequence[str], settings: Sequence[Setting], variants: Sequence[Variant], replicates: int
 ) -> list[dict[str, object]]:

@@ -2,7 +2,7 @@
 
 Without the first, the pivot is the first keyframe that sees the seed; without the second, every lifted superpoint is
 kept. As in the paper, each seed is prompted in one view. The paper keeps every proposal with one confidence; the same
-rows are given with our merging and confidence too.
+rows are given with our merging, confidence and pieces of superpoints too.
 
 How SAM 2's errors depend on the pivot view is unknown: simulated engines are run without such a dependence, and with
 an assumed one (`simulated_tracks`). What the latter shows of the pivot's worth is no more than that assumption.
@@ -25,20 +25,17 @@ def variants(default: Config) -> list[Variant]:
     geometric = dataclasses.replace(default.tracker.geometric, pivot_views=1)
     sam2 = dataclasses.replace(default.tracker.sam2, pivot_views=1)
     tracker = dataclasses.replace(default.tracker, geometric=geometric, sam2=sam2)
-    paper = study.paper_merging(default.merging)
+    default = dataclasses.replace(default, tracker=tracker)
+    kept = {"none": study.as_published(default), "default": default}
     return [
         Variant(
             {"merging": merging, "pivot": pivot, "optimisation": optimisation},
             dataclasses.replace(
-                default,
-                tracker=tracker,
-                seeding=dataclasses.replace(default.seeding, pivot=pivot),
-                refinement=dataclasses.replace(default.refinement, strategy=strategy),
-                merging=paper if merging == "none" else default.merging,
+                study.refining(base, strategy), seeding=dataclasses.replace(default.seeding, pivot=pivot)
             ),
             "constant" if merging == "none" else "own",
         )
-        for merging in ("none", "default")
+        for merging, base in kept.items()
         for optimisation, strategy in OPTIMISATIONS.items()
         for pivot in ("first_seen", "3d_aware")
     ]
@@ -60,9 +57,9 @@ def main() -> None:
     rows = study.run(args.scenes, settings, variants(study.base_config(args)), args.replicates)
     title = (
         "## 3D-aware pivot view and mask optimisation, percent (paper, Tab. 7)\n\n"
-        "merging none: every proposal is kept, with constant confidence, as in the paper; default: our merging and "
-        "confidence. view sensitivity: how much simulated errors are assumed to grow where the pivot view shows little "
-        "of the object."
+        "merging none: superpoints stay whole and every proposal is kept, with constant confidence, as in the paper; "
+        "default: our merging and confidence, and pieces of superpoints. view sensitivity: how much simulated errors "
+        "are assumed to grow where the pivot view shows little of the object."
     )
     study.keep(title, ("cloud", "engine", "view_sensitivity", "merging"), rows, args)
 

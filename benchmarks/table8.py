@@ -2,12 +2,10 @@
 
 The paper's rows are all lifted superpoints, those of the top 1, 5 and 10 views, and Algorithm 1 (`view_dp`); ours are
 the exact optimum of its objective, that of the IoU, and the exact one with drift rejection. Each is given as the paper
-keeps and scores proposals, and with our merging and confidence.
+keeps and scores proposals, of whole superpoints, and with our merging, confidence and pieces of superpoints.
 """
 
 from __future__ import annotations
-
-import dataclasses
 
 from any3dis_ros.config import Config
 from any3dis_ros.proposals.refinement import STRATEGIES
@@ -17,18 +15,14 @@ from benchmarks.study import Variant
 
 def variants(default: Config) -> list[Variant]:
     """Return all strategies, first as the paper keeps and scores proposals, then as we do."""
-    paper = study.paper_merging(default.merging)
+    kept = {"none": study.as_published(default), "default": default}
     return [
         Variant(
             {"merging": merging, "strategy": strategy},
-            dataclasses.replace(
-                default,
-                refinement=dataclasses.replace(default.refinement, strategy=strategy),
-                merging=paper if merging == "none" else default.merging,
-            ),
+            study.refining(base, strategy),
             "constant" if merging == "none" else "own",
         )
-        for merging in ("none", "default")
+        for merging, base in kept.items()
         for strategy in STRATEGIES
     ]
 
@@ -39,8 +33,8 @@ def main() -> None:
     rows = study.run(args.scenes, study.settings(args), variants(study.base_config(args)), args.replicates)
     title = (
         "## Strategies of mask optimisation, percent (paper, Tab. 8)\n\n"
-        "merging none: every proposal is kept, with constant confidence, as in the paper; default: our merging and "
-        "confidence."
+        "merging none: superpoints stay whole and every proposal is kept, with constant confidence, as in the paper; "
+        "default: our merging and confidence, and pieces of superpoints."
     )
     study.keep(title, ("cloud", "engine", "merging"), rows, args)
 

@@ -1,7 +1,7 @@
 """What each of our additions contributes, one thing changed at a time: `python -m benchmarks.variations [SCENE ...]`.
 
-Merging of duplicates and of parts, consensus, confidence, drift rejection and the pivot view are varied by themselves,
-and all of the paper's choices at once, for each engine and each noise level of the scenes.
+Merging of duplicates and of parts, consensus, confidence, drift rejection, pieces of superpoints and the pivot view are
+varied by themselves, and all of the paper's choices at once, for each engine and each noise level of the scenes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,11 @@ def variants(default: Config) -> list[Variant]:
     def merging(**changed: object) -> Config:
         return dataclasses.replace(default, merging=dataclasses.replace(default.merging, **changed))  # type: ignore[arg-type]
 
-    def strategy(name: str) -> Config:
-        return dataclasses.replace(default, refinement=dataclasses.replace(default.refinement, strategy=name))
-
     def named(what: str, value: str, config: Config, confidence: str = "own") -> Variant:
         return Variant({"varied": what, "value": value}, config, confidence)
 
     first_seen = dataclasses.replace(default.seeding, pivot="first_seen")
-    paper = dataclasses.replace(strategy("view_dp"), merging=unmerged)
+    whole = dataclasses.replace(default.refinement, piece_m=0.0)
     return [
         named("nothing", "default", default),
         named("merging", "none", dataclasses.replace(default, merging=unmerged)),
@@ -37,10 +34,11 @@ def variants(default: Config) -> list[Variant]:
         named("confidence", "evidence alone", merging(confidence="evidence")),
         named("confidence", "constant", merging(confidence="constant"), "constant"),
         named("confidence", "own to merge, constant to score", default, "constant"),
-        named("drift rejection", "off", strategy("exact")),
-        named("refinement", "Algorithm 1", strategy("view_dp")),
+        named("drift rejection", "off", study.refining(default, "exact")),
+        named("refinement", "Algorithm 1", study.refining(default, "view_dp")),
+        named("superpoints", "whole", dataclasses.replace(default, refinement=whole)),
         named("pivot", "first_seen", dataclasses.replace(default, seeding=first_seen)),
-        named("all", "as in the paper", paper, "constant"),
+        named("all", "as in the paper", study.refining(study.as_published(default), "view_dp"), "constant"),
     ]
 
 
@@ -60,7 +58,7 @@ def main() -> None:
         "## One thing varied at a time, percent\n\n"
         "level: of the scenes' sensor noise. confidence, evidence alone: without the objectness that is learnt for the "
         "geometric engine. drift rejection, off: exact in place of robust_exact. all, as in the paper: every proposal, "
-        "constant confidence, Algorithm 1."
+        "constant confidence, whole superpoints, Algorithm 1. The geometric engine's are whole in every row."
     )
     study.keep(title, ("level", "cloud", "engine"), rows, args)
 

@@ -19,7 +19,7 @@ class RefinementConfig(Section):
     coverage: float = param(0.5, "τ of Eq. 3: share of a superpoint's seen points inside the mask", low=0.0, high=1.0)
     min_seen_points: int = param(3, "points of a superpoint that a view must see to count in Eq. 3", low=1)
     piece_m: float = param(
-        0.0,
+        0.02,
         "metres; superpoints that badly fitting masks cut through are lifted in pieces of this size, where no learnt "
         "objectness judges; 0 = whole",
         low=0.0,

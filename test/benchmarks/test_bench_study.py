@@ -109,6 +109,7 @@ def test_table_7_crosses_pivot_and_optimisation_with_one_pivot_view_and_keeps_as
         assert c.seeding.pivot == v.labels["pivot"]
         assert c.refinement.strategy == table7.OPTIMISATIONS[v.labels["optimisation"]]
         assert c.merging == (study.paper_merging(Config().merging) if paper else Config().merging)
+        assert c.refinement.piece_m == (0.0 if paper else Config().refinement.piece_m)
         assert v.confidence == ("constant" if paper else "own")
 
 
@@ -116,6 +117,9 @@ def test_table_8_has_every_strategy_on_the_same_tracks() -> None:
     variants = table8.variants(Config())
     assert [v.labels["strategy"] for v in variants] == [*STRATEGIES] * 2
     assert {(v.config.seeding, v.config.tracker) for v in variants} == {(Config().seeding, Config().tracker)}
+    whole = [v for v in variants if v.labels["merging"] == "none"]
+    assert all(v.config.refinement.piece_m == 0.0 and v.confidence == "constant" for v in whole)
+    assert all(v.config.refinement.piece_m == Config().refinement.piece_m for v in variants if v not in whole)
 
 
 def test_variations_change_one_section_at_a_time_but_the_last() -> None:
@@ -124,7 +128,8 @@ def test_variations_change_one_section_at_a_time_but_the_last() -> None:
     for v in others:
         changed = [f.name for f in dataclasses.fields(Config) if getattr(v.config, f.name) != getattr(Config(), f.name)]
         assert len(changed) == 1 or (not changed and v.confidence == "constant")
-    assert paper.config.refinement.strategy == "view_dp"
+    assert [v.config.refinement.piece_m for v in others].count(0.0) == 1
+    assert (paper.config.refinement.strategy, paper.config.refinement.piece_m) == ("view_dp", 0.0)
     assert paper.config.merging == study.paper_merging(Config().merging)
     assert paper.confidence == "constant"
 
