@@ -70,21 +70,27 @@ def consensus(
     sharing, points = shared[left][:, left].tocsr(), shared.diagonal()[left]
     row = np.repeat(np.arange(len(left)), np.diff(sharing.indptr))
     alike = sharing.data >= config.consensus_iou * (points[row] + points[sharing.indices] - sharing.data)
-    voter, end = sharing.indices[alike], np.cumsum(np.bincount(row[alike], minlength=len(left)))
+    ballots = np.split(sharing.indices[alike], np.cumsum(np.bincount(row[alike], minlength=len(left)))[:-1])
+    distinct = {ballot.tobytes(): ballot for ballot in ballots}  # tracks of one thing often have the same voters
+    end = np.cumsum([len(ballot) for ballot in distinct.values()])
     member = membership(voters, 1 + max(int(p.superpoints[-1]) for p in voters))
     coverage = np.concatenate([p.coverage for p in voters])
-    ends, superpoints, covered = _vote(voter, end, votes, member.indptr, member.indices, coverage, member.shape[1])
+    ends, superpoints, covered = _vote(
+        np.concatenate([*distinct.values()]), end, votes, member.indptr, member.indices, coverage, member.shape[1]
+    )
+    outcome = dict(zip(distinct, zip(np.split(superpoints, ends), np.split(covered, ends), strict=True), strict=False))
     agreed = []
-    for proposal, own, share in zip(voters, np.split(superpoints, ends), np.split(covered, ends), strict=False):
+    for proposal, ballot in zip(voters, ballots, strict=True):
+        own, share = outcome[ballot.tobytes()]
         agreed.append(replace(proposal, superpoints=own, coverage=share) if len(own) else proposal)
     return agreed, votes
 
 
 @numba.njit(cache=True, nogil=True)
 def _vote(voter, end, votes, indptr, indices, coverage, L):  # type: ignore[no-untyped-def]
-    """Return what more than half of the votes hold: where each proposal's ends, superpoints, mean coverage.
+    """Return what more than half of the votes hold: where each ballot's ends, superpoints, mean coverage.
 
-    Proposal q's voters are ``voter[end[q-1]:end[q]]``; each holds ``indices[indptr[v]:indptr[v+1]]``.
+    Ballot q's voters are ``voter[end[q-1]:end[q]]``; each holds ``indices[indptr[v]:indptr[v+1]]``.
     """
     held, covered = np.zeros(L), np.zeros(L)
     ends = np.empty(len(end), np.int64)

@@ -124,10 +124,12 @@ def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_
     """Return the number of points that each pair of proposals shares, Q×Q sparse; the diagonal holds their own."""
     member = membership(proposals, len(size))
     by_superpoint = member.tocsc()
-    indptr, indices, data = _overlaps(
-        member.indptr, member.indices, by_superpoint.indptr, by_superpoint.indices, size.astype(np.int64)
+    of, indices, held_from, holder = (
+        a.astype(np.uint32)  # without a sign, places are found in half the time
+        for a in (member.indptr, member.indices, by_superpoint.indptr, by_superpoint.indices)
     )
-    return sparse.csr_matrix((data, indices, indptr), shape=(len(proposals), len(proposals)))
+    indptr, others, shared = _overlaps(of, indices, held_from, holder, size.astype(np.int64))
+    return sparse.csr_matrix((shared, others, indptr), shape=(len(proposals), len(proposals)))
 
 
 def membership(proposals: Sequence[Region], L: int) -> sparse.csr_matrix:
@@ -216,9 +218,11 @@ def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-u
     shared, length = np.zeros(Q, np.int64), np.zeros(Q, np.int64)
     found, points = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for q in range(Q):
-        for m in indices[indptr[q] : indptr[q + 1]]:
-            for other in holder[first[m] : holders_from[m + 1]]:
-                shared[other] += size[m]
+        for e in range(indptr[q], indptr[q + 1]):
+            m = indices[e]
+            points_of_m = size[m]
+            for h in range(first[m], holders_from[m + 1]):
+                shared[holder[h]] += points_of_m
             first[m] += 1
         own = q + np.flatnonzero(shared[q:])
         found.append(own)
