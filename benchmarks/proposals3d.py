@@ -1,7 +1,7 @@
 """A supervised network's 3D proposals beside the tracked ones, each alone and both: `python -m benchmarks.proposals3d`.
 
-The network is simulated (`simulated_network.py`); tracks are simulated, or the geometric engine's. A replicate's AP is
-pooled over the scenes; tables give the mean over replicates.
+The network is simulated (`simulated_network.py`); tracks are simulated, or the geometric engine's, and superpoints stay
+whole. A replicate's AP is pooled over the scenes; tables give the mean over replicates.
 """
 
 from __future__ import annotations
