@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.proposals.merging import Region
 from any3dis_ros.proposals.pieces import Pieces
+from any3dis_ros.scene.visibility import spans
 
 R = TypeVar("R", bound=Region)
 
@@ -37,19 +39,26 @@ class Settled:
         """L' int64, points of each new superpoint."""
         return np.bincount(self.superpoint, self.pieces.size).astype(np.int64)
 
+    @cached_property
+    def begin(self) -> NDArray[np.int64]:
+        """L+1 int64; superpoint m of before has become the new ones ``begin[m]:begin[m+1]``."""
+        owner = np.empty(self.superpoint.max() + 1, np.int64)
+        owner[self.superpoint] = self.pieces.owner
+        return np.searchsorted(owner, np.arange(self.pieces.wholes + 1))
+
     def move(self, regions: Sequence[R]) -> list[R]:
         """Return regions whose indices are of tracks (`Pieces`) by new superpoints."""
-        pieces, moved = self.pieces, []
-        count = np.diff(pieces.begin)
+        wholes, count, moved = self.pieces.wholes, np.diff(self.begin), []
         for region in regions:
-            whole = region.superpoints < pieces.wholes
-            old = region.superpoints[whole]
-            own = np.concatenate([pieces.those_of(old), region.superpoints[~whole] - pieces.wholes])
-            coverage = np.concatenate([np.repeat(region.coverage[whole], count[old]), region.coverage[~whole]])
-            superpoints, among = np.unique(self.superpoint[own], return_inverse=True)
-            points = pieces.size[own]
-            mean = np.bincount(among.ravel(), coverage * points) / np.bincount(among.ravel(), points)
-            moved.append(replace(region, superpoints=superpoints, coverage=mean.astype(np.float32)))
+            whole = region.superpoints < wholes
+            old, cut = region.superpoints[whole], region.superpoints[~whole] - wholes
+            parts, among = np.unique(self.superpoint[cut], return_inverse=True)
+            points = self.pieces.size[cut]
+            mean = np.bincount(among.ravel(), region.coverage[~whole] * points) / np.bincount(among.ravel(), points)
+            superpoints = np.concatenate([spans(self.begin, old), parts])
+            coverage = np.concatenate([np.repeat(region.coverage[whole], count[old]), mean.astype(np.float32)])
+            rising = np.argsort(superpoints)
+            moved.append(replace(region, superpoints=superpoints[rising], coverage=coverage[rising]))
         return moved
 
 
