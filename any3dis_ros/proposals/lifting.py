@@ -95,19 +95,17 @@ def lift_in_pieces(track: MaskTrack, counts: Counts, visible: Visibility, pieces
     number = np.zeros(len(pieces.owner), np.int32)
     number[own] = np.arange(len(own))
     of_points = number[pieces.piece]
-    held, shown = np.zeros((2, len(counts.run), len(own)), np.int32)
-    for t, keyframe in enumerate(visible.keyframes):
-        part = keyframe.only(chosen, of_points)
-        shown[t] = part.count(len(own))
+    first = int(np.count_nonzero(~cut))  # column of pieces
+    held, shown = np.zeros((2, len(counts.run), first + len(own)), np.int32)
+    held[:, :first], shown[:, :first] = counts.inside[:, ~cut], counts.seen[:, ~cut]
+    for t in np.flatnonzero(counts.seen[:, cut].any(1)).tolist():
+        part = visible.keyframes[t].only(chosen, of_points)
+        shown[t, first:] = part.count(len(own))
         if t in track.masks:
             tally = track.masks[t].tally(part, len(own))
-            held[t, tally.superpoints] = tally.points
-    return replace(
-        counts,
-        superpoints=np.concatenate([counts.superpoints[~cut], pieces.wholes + own]),
-        inside=np.concatenate([counts.inside[:, ~cut], held], 1),
-        seen=np.concatenate([counts.seen[:, ~cut], shown], 1),
-    )
+            held[t, first + tally.superpoints] = tally.points
+    superpoints = np.concatenate([counts.superpoints[~cut], pieces.wholes + own])
+    return replace(counts, superpoints=superpoints, inside=held, seen=shown)
 
 
 def _dense(tallies: Mapping[int, Tally], shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
