@@ -68,9 +68,17 @@ def corroboration(
         points: Q, points of each proposal.
         same: IoU from which two proposals are one finding.
     """
+    return corroborations(evidence, shared, points, (same,))[0]
+
+
+def corroborations(
+    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.int64], same: Sequence[float]
+) -> NDArray[np.int64]:
+    """Return `corroboration` for each IoU of `same`, S×Q; the pairs are gone through once."""
     pivot = np.array([e.pivot for e in evidence], np.int64)
-    met_by = np.full(pivot.max(initial=0) + 1, -1)
-    return np.asarray(_pivots_again(shared.indptr, shared.indices, shared.data, points, pivot, met_by, same))
+    met_by = np.full((len(same), pivot.max(initial=0) + 1), -1)
+    pairs = shared.indptr, shared.indices, shared.data
+    return np.asarray(_pivots_again(*pairs, points, pivot, met_by, np.array(same)))
 
 
 def confidence(
@@ -94,12 +102,14 @@ def confidence(
 
 @numba.njit(cache=True, nogil=True)
 def _pivots_again(indptr, indices, data, points, pivot, met_by, same):  # type: ignore[no-untyped-def]
-    """Return `corroboration`; `met_by` keeps, for each pivot view, the last proposal that was found from it."""
-    found = np.zeros(len(points), np.int64)
+    """Return `corroborations`; `met_by` keeps, for each pivot view, the last proposal that was found from it: S×V."""
+    found = np.zeros((len(same), len(points)), np.int64)
     for q in range(len(points)):
         for e in range(indptr[q], indptr[q + 1]):
             j, shared = indices[e], data[e]
-            if shared >= same * (points[q] + points[j] - shared) and met_by[pivot[j]] != q:
-                met_by[pivot[j]] = q
-                found[q] += 1
+            union = points[q] + points[j] - shared
+            for s in range(len(same)):
+                if shared >= same[s] * union and met_by[s, pivot[j]] != q:
+                    met_by[s, pivot[j]] = q
+                    found[s, q] += 1
     return found

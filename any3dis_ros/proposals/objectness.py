@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from any3dis_ros.proposals import standing
-from any3dis_ros.proposals.evidence import Evidence, confidence, corroboration
+from any3dis_ros.proposals.evidence import Evidence, confidence, corroborations
 from any3dis_ros.proposals.trees import shipped
 from any3dis_ros.scene.shape import SuperpointShapes, spread
 
@@ -28,7 +28,7 @@ FEATURES = (
     "flatness", "length", "upright", "extent", "fill",
 )  # fmt: skip
 AMONG = FEATURES + standing.FEATURES
-_NEAR, _FAR = (1.25, 4.0), (4.0, 30.0)  # how many times larger a container is
+_LARGER = np.array([1.25, 4.0, 30.0])  # how many times larger a container is: near, far
 _CONTAINED = 0.9
 _LEARNT = 0.6  # exponent of the learnt probability, evidence has the rest. AP/AP50, held-out rooms and tables: 0.45
 # 31.8/61.7, 0.6: 32.8/62.4, 0.75: 33.5/62.9; a shelf bin, unlike what was fitted on: 5/21, 2/6, 0/0
@@ -78,23 +78,24 @@ def measure(
         shapes: of the superpoints; from where the cameras see them, a mug before one counts as a chair across the room.
     """
     borders, distance = shapes.borders, shapes.distance
-    found = {same: corroboration(evidence, shared, points, same) for same in (0.5, 0.7, 0.8)}
+    found_50, found_70, found_80 = corroborations(evidence, shared, points, (0.5, 0.7, 0.8))
+    refound_50, refound_70 = _refound(evidence, member, shared, points, (0.5, 0.7))
     crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
     edges = np.maximum(crossing["edges"], 1)
-    strength = confidence(evidence, found[0.7], [e.agreement for e in evidence])
+    strength = confidence(evidence, found_70, [e.agreement for e in evidence])
+    container, content = _nested(shared.indptr, shared.indices, shared.data, points, strength, _LARGER)
     along, upward = spread(member, shapes)
-    pairs = shared.indptr, shared.indices, shared.data
     column = {
         "score": [e.score for e in evidence],
         "agreement": [e.agreement for e in evidence],
         "support": [1 - np.exp(-e.views / 5) for e in evidence],
         "precision": [e.precision for e in evidence],
         "median_iou": [e.median_iou for e in evidence],
-        "found_50": np.log1p(found[0.5]),
-        "found_70": np.log1p(found[0.7]),
-        "found_80": np.log1p(found[0.8]),
-        "refound_50": _refound(evidence, member, shared, points, 0.5),
-        "refound_70": _refound(evidence, member, shared, points, 0.7),
+        "found_50": np.log1p(found_50),
+        "found_70": np.log1p(found_70),
+        "found_80": np.log1p(found_80),
+        "refound_50": refound_50,
+        "refound_70": refound_70,
         "apparent_area": np.log(points * (borders.spacing / distance) ** 2),
         "compactness": np.log1p(crossing["edges"]) - 0.5 * np.log(points),
         **{name: crossing[name] / edges for name in ("concave", "flat", "convex")},
@@ -102,10 +103,12 @@ def measure(
         "length": np.log(along[:, 1] / along[:, 2]),
         "upright": upward / along[:, 2],
         "extent": np.log(along[:, 2] / distance),
+        "container_near": container[0],
+        "content_near": content[0],
+        "container_far": container[1],
+        "content_far": content[1],
         "fill": np.log(points * borders.spacing**2 / (along[:, 1] * along[:, 2])),
     }
-    for name, (low, high) in (("near", _NEAR), ("far", _FAR)):
-        column[f"container_{name}"], column[f"content_{name}"] = _nested(*pairs, points, strength, low, high)
     return np.stack([np.asarray(column[name], np.float32) for name in FEATURES], 1)
 
 
@@ -119,17 +122,14 @@ def _refound(
     member: sparse.csr_matrix,
     shared: sparse.csr_matrix,
     points: NDArray[np.int64],
-    same: float,
+    same: Sequence[float],
 ) -> NDArray[np.float64]:
-    """Return which share of the seeds inside each proposal led to it (IoU ≥ `same`)."""
+    """Return which share of the seeds inside each proposal led to it, for each least IoU of `same`: S×Q."""
     seed = np.array([e.seed for e in evidence], np.int64)
     is_seed = np.zeros(member.shape[1], bool)
     is_seed[seed] = True
-    return np.asarray(
-        _seeds_again(
-            shared.indptr, shared.indices, shared.data, points, member.indptr, member.indices, seed, is_seed, same
-        )
-    )
+    pairs = shared.indptr, shared.indices, shared.data
+    return np.asarray(_seeds_again(*pairs, points, member.indptr, member.indices, seed, is_seed, np.array(same)))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -151,31 +151,41 @@ def _leading_out(of, superpoint, indptr, indices, data):  # type: ignore[no-unty
 @numba.njit(cache=True, nogil=True)
 def _seeds_again(indptr, indices, data, points, of, superpoint, seed, is_seed, same):  # type: ignore[no-untyped-def]
     """Return `_refound`; of and superpoint as above."""
-    share = np.zeros(len(points))
-    held_by, met_by = np.full(len(is_seed), -1), np.full(len(is_seed), -1)
+    share = np.zeros((len(same), len(points)))
+    held_by, met_by = np.full(len(is_seed), -1), np.full((len(same), len(is_seed)), -1)
     for q in range(len(points)):
-        inside = again = 0
+        inside = 0
         for m in superpoint[of[q] : of[q + 1]]:
             held_by[m] = q
             inside += is_seed[m]
         for e in range(indptr[q], indptr[q + 1]):
             j, common = indices[e], data[e]
-            if held_by[seed[j]] == q and met_by[seed[j]] != q and common >= same * (points[q] + points[j] - common):
-                met_by[seed[j]] = q
-                again += 1
-        share[q] = again / max(inside, 1)
+            if held_by[seed[j]] != q:
+                continue
+            union = points[q] + points[j] - common
+            for s in range(len(same)):
+                if met_by[s, seed[j]] != q and common >= same[s] * union:
+                    met_by[s, seed[j]] = q
+                    share[s, q] += 1
+        share[:, q] /= max(inside, 1)
     return share
 
 
 @numba.njit(cache=True, nogil=True)
-def _nested(indptr, indices, data, points, strength, low, high):  # type: ignore[no-untyped-def]
-    """Return the strongest proposal `low` to `high` times larger that contains each one, and that each one contains."""
-    container, content = np.zeros(len(points)), np.zeros(len(points))
+def _nested(indptr, indices, data, points, strength, larger):  # type: ignore[no-untyped-def]
+    """Return the strongest proposal that contains each one, and that each one contains, S×Q each.
+
+    The container is ``larger[s]`` to ``larger[s+1]`` times as large, neither included.
+    """
+    container, content = np.zeros((2, len(larger) - 1, len(points)))
     for small in range(len(points)):
         for e in range(indptr[small], indptr[small + 1]):
             large = indices[e]
+            if data[e] < _CONTAINED * points[small]:
+                continue
             ratio = points[large] / points[small]
-            if low < ratio < high and data[e] >= _CONTAINED * points[small]:
-                container[small] = max(container[small], strength[large])
-                content[large] = max(content[large], strength[small])
+            for s in range(len(larger) - 1):
+                if larger[s] < ratio < larger[s + 1]:
+                    container[s, small] = max(container[s, small], strength[large])
+                    content[s, large] = max(content[s, large], strength[small])
     return container, content
