@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -37,6 +37,12 @@ class Result:
     reference: dict[str, list[float]]
     share: dict[str, float]
     subset: dict[str, str]
+
+
+def median_of(rounds: Sequence[Result]) -> Result:
+    """Return the first round of a load with the product's costs as they were in the median of all."""
+    costs = {s: np.median([r.product[s] for r in rounds], axis=0).tolist() for s in rounds[0].product}
+    return replace(rounds[0], product=costs)
 
 
 def text(results: Sequence[Result]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,14 @@ def test_a_part_of_the_reference_is_scaled_and_said_to_be() -> None:
     lifting = [c.strip() for c in next(line for line in told if "lifting" in line).split("|")[1:-1]]
     assert lifting == ["lifting", "1.00", "2.00", "10", "50 (scaled)", "40", "99", "3 masks", "50×", "20×"]
     assert "| features | 1.00   | 2.00  | 3       | – " in "\n".join(told)
+
+
+def test_of_several_rounds_the_median_of_each_cost_counts_and_the_first_reference() -> None:
+    rounds = [result(100, 2.0), *(replace(result(100, s), reference={}, share={}, subset={}) for s in (50.0, 3.0))]
+    together = report.median_of(rounds)
+    assert together.product == {"lifting": [1.5, 3.0, 10.0], "features": [1.0, 2.0, 3.0]}
+    assert (together.reference, together.share) == (rounds[0].reference, rounds[0].share)
+    assert report.median_of(rounds[:1]) == rounds[0]
 
 
 def test_growth_and_rows_of_three_loads() -> None:
