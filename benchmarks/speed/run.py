@@ -1,8 +1,8 @@
 """Every stage against its published formulation, and its growth: `python -m benchmarks.speed.run` (`make bench`).
 
 Three loads up to a million points, 300 keyframes and 500 tracks are measured with the references, and further ones
-along each axis for the growth of each stage. Each load is a process of its own, its kernels compiled before. Those of the
-axes are measured in three rounds, one load after another, and medians are told: what slows the machine for a minute
+along each axis for the growth of each stage. Each load is a process of its own, its kernels compiled before. Those of
+the axes are measured in three rounds, one load after another, and medians are told: what slows the machine for a minute
 would otherwise look like growth. Ratios are given of seconds on the wall, what a user waits (the references run on one
 core, the product on all), and of CPU seconds over all threads, which other processes on the machine disturb less.
 """
