@@ -120,6 +120,19 @@ def test_objects_of_one_batch_do_not_touch_each_other(config, tracker, tolerance
         assert worst <= (0 if config.device == "cpu" else tolerance)
 
 
+def test_one_object_a_batch_gives_what_several_give(checkpoint, config, tracker, tolerance):
+    """The click is one whose mask has no pixel near 0: SAM 2 remembers clicked masks by their signs."""
+    frames = moving_disc(6)
+    objects = [(2, [[41, 50]], {4: [[46, 53]]}), (3, [[100, 30], [95, 20]], {}), (2, [[10, 90]], {})]
+    together, _, counted = ours(tracker, frames, objects)
+    one_by_one = Sam2Tracker(checkpoint, replace(config, batch_size=1))
+    alone, _, counted_alone = ours(one_by_one, frames, objects)
+    assert counted["batches"] < counted_alone["batches"]
+    assert set(together) == set(alone)
+    for key in alone:
+        torch.testing.assert_close(together[key].logits, alone[key].logits, rtol=0, atol=tolerance)
+
+
 def test_one_object_a_batch_gives_the_official_masks_too(checkpoint, config, predictor, tolerance, tmp_path):
     """Without corrections: SAM 2 remembers clicked masks by their signs, and rounding turns those of a pixel near 0."""
     frames = moving_disc(6)
