@@ -33,7 +33,6 @@ from any3dis_ros.objects.evaluation import evaluate_scenes
 from any3dis_ros.objects.overlap import SceneOverlap, overlap_superpoints
 from any3dis_ros.pipeline import propose
 from any3dis_ros.progress import Clock, silent
-from any3dis_ros.proposals.evidence import confidence, corroboration
 from any3dis_ros.proposals.merging import membership, overlap, rank
 from any3dis_ros.proposals.objectness import AMONG, FEATURES, among, blended, measure
 from any3dis_ros.proposals.trees import Trees
@@ -89,8 +88,7 @@ def learn_from(folder: str | Path) -> Room:
     shared, member = overlap(proposals, size), membership(proposals, len(size))
     points = np.array([size[p.superpoints].sum() for p in proposals])
     evidence = [p.evidence for p in proposals]
-    features = measure(evidence, member, shared, points, scene.shapes)
-    by_evidence = confidence(evidence, corroboration(evidence, shared, points), [e.agreement for e in evidence])
+    features, by_evidence = measure(evidence, member, shared, points, scene.shapes)
     masks = member.toarray().astype(bool)
     things = scene.overlap(masks, by_evidence.astype(np.float32))
     every_id = np.unique(truth.instance[truth.instance > 0])

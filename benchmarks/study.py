@@ -80,10 +80,14 @@ def refining(default: Config, strategy: str) -> Config:
     return dataclasses.replace(default, refinement=dataclasses.replace(default.refinement, strategy=strategy))
 
 
+def whole(default: Config) -> Config:
+    """Return the default with superpoints taken whole, as the paper's are."""
+    return dataclasses.replace(default, refinement=dataclasses.replace(default.refinement, piece_m=0.0))
+
+
 def as_published(default: Config) -> Config:
-    """Return the default with the paper's superpoints, which are taken whole, and its merging."""
-    whole = dataclasses.replace(default.refinement, piece_m=0.0)
-    return dataclasses.replace(default, refinement=whole, merging=paper_merging(default.merging))
+    """Return the default with superpoints and merging as in the paper."""
+    return dataclasses.replace(whole(default), merging=paper_merging(default.merging))
 
 
 def run(

@@ -25,7 +25,6 @@ def variants(default: Config) -> list[Variant]:
         return Variant({"varied": what, "value": value}, config, confidence)
 
     first_seen = dataclasses.replace(default.seeding, pivot="first_seen")
-    whole = dataclasses.replace(default.refinement, piece_m=0.0)
     return [
         named("nothing", "default", default),
         named("merging", "none", dataclasses.replace(default, merging=unmerged)),
@@ -36,7 +35,7 @@ def variants(default: Config) -> list[Variant]:
         named("confidence", "own to merge, constant to score", default, "constant"),
         named("drift rejection", "off", study.refining(default, "exact")),
         named("refinement", "Algorithm 1", study.refining(default, "view_dp")),
-        named("superpoints", "whole", dataclasses.replace(default, refinement=whole)),
+        named("superpoints", "whole", study.whole(default)),
         named("pivot", "first_seen", dataclasses.replace(default, seeding=first_seen)),
         named("all", "as in the paper", study.refining(study.as_published(default), "view_dp"), "constant"),
     ]

@@ -71,7 +71,8 @@ def consensus(
     row = np.repeat(np.arange(len(left)), np.diff(sharing.indptr))
     alike = sharing.data >= config.consensus_iou * (points[row] + points[sharing.indices] - sharing.data)
     ballots = np.split(sharing.indices[alike], np.cumsum(np.bincount(row[alike], minlength=len(left)))[:-1])
-    distinct = {ballot.tobytes(): ballot for ballot in ballots}  # tracks of one thing often have the same voters
+    keys = [ballot.tobytes() for ballot in ballots]
+    distinct = dict(zip(keys, ballots, strict=True))  # tracks of one thing often have the same voters
     end = np.cumsum([len(ballot) for ballot in distinct.values()])
     member = membership(voters, 1 + max(int(p.superpoints[-1]) for p in voters))
     coverage = np.concatenate([p.coverage for p in voters])
@@ -80,8 +81,8 @@ def consensus(
     )
     outcome = dict(zip(distinct, zip(np.split(superpoints, ends), np.split(covered, ends), strict=True), strict=False))
     agreed = []
-    for proposal, ballot in zip(voters, ballots, strict=True):
-        own, share = outcome[ballot.tobytes()]
+    for proposal, key in zip(voters, keys, strict=True):
+        own, share = outcome[key]
         agreed.append(replace(proposal, superpoints=own, coverage=share) if len(own) else proposal)
     return agreed, votes
 

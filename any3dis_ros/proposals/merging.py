@@ -77,11 +77,9 @@ def judge(
         return np.ones(len(proposals))
     evidence = [p.evidence for p in proposals]
     points = shared.diagonal()
-    found = corroboration(evidence, shared, points)
     if not learnt or config.confidence == "evidence":
-        return confidence(evidence, found, [e.median_iou for e in evidence])
-    by_evidence = confidence(evidence, found, [e.agreement for e in evidence])
-    features = measure(evidence, membership(proposals, len(shapes.size)), shared, points, shapes)
+        return confidence(evidence, corroboration(evidence, shared, points), [e.median_iou for e in evidence])
+    features, by_evidence = measure(evidence, membership(proposals, len(shapes.size)), shared, points, shapes)
     return blended(by_evidence, probability(features, shared))
 
 

@@ -67,8 +67,8 @@ def measure(
     shared: sparse.csr_matrix,
     points: NDArray[np.int64],
     shapes: SuperpointShapes,
-) -> NDArray[np.float32]:
-    """Return the features of Q proposals, Q×F float32, in the order of FEATURES; none depends on the scene's scale.
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return what tells of Q proposals, and the confidence by evidence that is part of it.
 
     Args:
         evidence: of each proposal.
@@ -76,14 +76,17 @@ def measure(
         shared: Q×Q sparse, points that each pair shares.
         points: Q, points of each proposal.
         shapes: of the superpoints; from where the cameras see them, a mug before one counts as a chair across the room.
+
+    Returns:
+        The features, Q×F float32, in the order of FEATURES, none of which depends on the scene's scale; and Q in 0-1.
     """
     borders, distance = shapes.borders, shapes.distance
     found_50, found_70, found_80 = corroborations(evidence, shared, points, (0.5, 0.7, 0.8))
     refound_50, refound_70 = _refound(evidence, member, shared, points, (0.5, 0.7))
     crossing = {name: _crossing(member, getattr(borders, name)) for name in ("edges", "concave", "flat", "convex")}
     edges = np.maximum(crossing["edges"], 1)
-    strength = confidence(evidence, found_70, [e.agreement for e in evidence])
-    container, content = _nested(shared.indptr, shared.indices, shared.data, points, strength, _LARGER)
+    by_evidence = confidence(evidence, found_70, [e.agreement for e in evidence])
+    container, content = _nested(shared.indptr, shared.indices, shared.data, points, by_evidence, _LARGER)
     along, upward = spread(member, shapes)
     column = {
         "score": [e.score for e in evidence],
@@ -109,7 +112,7 @@ def measure(
         "content_far": content[1],
         "fill": np.log(points * borders.spacing**2 / (along[:, 1] * along[:, 2])),
     }
-    return np.stack([np.asarray(column[name], np.float32) for name in FEATURES], 1)
+    return np.stack([np.asarray(column[name], np.float32) for name in FEATURES], 1), by_evidence
 
 
 def _crossing(member: sparse.csr_matrix, between: sparse.csr_matrix) -> NDArray[np.float64]:

@@ -21,6 +21,8 @@ from benchmarks import tables
 from benchmarks.speed import report
 from benchmarks.speed.large_room import LargeRoom
 
+ROUNDS = 3  # of the loads of an axis
+
 
 @dataclass(frozen=True)
 class Load:
@@ -31,6 +33,11 @@ class Load:
     tracks: int
     axes: tuple[str, ...] = ()
     with_reference: bool = False
+
+    @property
+    def rounds(self) -> int:
+        """How often it is measured: what tells of growth several times."""
+        return ROUNDS if self.axes else 1
 
 
 LOADS = (
@@ -45,7 +52,6 @@ LOADS = (
     Load(1_000_000, 100, 250, ("tracks",)),
 )
 SMALLEST = 250_000
-ROUNDS = 3
 
 
 def run(load: Load, folder: Path) -> report.Result:
@@ -87,18 +93,16 @@ def main() -> None:
         keyframes = max(load.keyframes for load in LOADS)
         LargeRoom.render(folder, keyframes, sorted({load.points for load in LOADS}))
         found: dict[Load, list[report.Result]] = {load: [] for load in chosen}
-        for once_more in range(ROUNDS):
-            for load in chosen:
-                if once_more and not load.axes:
-                    continue
-                done = folder / f"{'_'.join(map(str, astuple(load)[:3]))}_{once_more + 1}.json"
+        for round_ in range(1, ROUNDS + 1):
+            for load in (one for one in chosen if round_ <= one.rounds):
+                done = folder / f"{'_'.join(map(str, astuple(load)[:3]))}_{round_}.json"
                 if not done.is_file():
-                    alone = replace(load, with_reference=load.with_reference and not once_more)
+                    alone = replace(load, with_reference=load.with_reference and round_ == 1)
                     with multiprocessing.get_context("spawn").Pool(1) as pool:
                         done.write_text(json.dumps(asdict(pool.apply(run, (alone, folder)))))
                 found[load].append(report.Result(**json.loads(done.read_text())))
                 sizes = f"{load.points} points, {load.keyframes} keyframes, {load.tracks} tracks"
-                print(f"{sizes}: {once_more + 1} of {ROUNDS if load.axes else 1}", flush=True)
+                print(f"{sizes}: {round_} of {load.rounds}", flush=True)
     results = [report.median_of(several) for several in found.values()]
     tables.keep("speed", report.text(results), report.rows(results), args.output)
 

@@ -33,7 +33,7 @@ def proposal(members: list[int], seed: int, pivot: int) -> Proposal:
 def features(*several: Proposal) -> list[dict[str, float]]:
     shared, member = overlap(several, SIZE), membership(several, 4)
     points = np.array([SIZE[p.superpoints].sum() for p in several])
-    x = measure([p.evidence for p in several], member, shared, points, SHAPES)
+    x, _ = measure([p.evidence for p in several], member, shared, points, SHAPES)
     assert x.shape == (len(several), len(FEATURES))
     return [dict(zip(FEATURES, map(float, values), strict=True)) for values in x]
 
