@@ -25,7 +25,7 @@ class VoxelMemory(NamedTuple):
     Attributes:
         key: S int64, packed voxel index, -1 = free.
         place: S int32, where in the list the voxel of a slot stands.
-        point: V×3 float32, metres, map frame: the first point seen in the voxel.
+        point: 3×V float32, metres, map frame: the first point seen in the voxel.
         vote: V float32, votes for the object minus votes against it.
         slot: V int32, slot of each voxel.
         stored: 1 int64, voxels in the list.
@@ -46,7 +46,7 @@ def new_memory() -> VoxelMemory:
     return VoxelMemory(
         np.full(SLOTS, FREE, np.int64),
         np.zeros(SLOTS, np.int32),
-        np.zeros((MAX_VOXELS, 3), np.float32),
+        np.zeros((3, MAX_VOXELS), np.float32),
         np.zeros(MAX_VOXELS, np.float32),
         np.zeros(MAX_VOXELS, np.int32),
         np.zeros(1, np.int64),
@@ -64,37 +64,41 @@ def forget(memory: VoxelMemory, side: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def remember(memory: VoxelMemory, x: float, y: float, z: float, vote: float) -> None:
-    """Add a vote for (> 0) or against (< 0) the voxel at a point; a full memory is coarsened first."""
-    if memory.stored[0] >= MAX_VOXELS:
+def remember(memory: VoxelMemory, points: np.ndarray, votes: np.ndarray) -> None:
+    """Add votes for (> 0) or against (< 0) the voxels at points, 3×n float64; a full memory is coarsened first."""
+    done = _insert(memory, points, votes, 0)
+    while done < len(votes):
         _coarsen(memory)
-    _add(memory, x, y, z, vote)
+        done = _insert(memory, points, votes, done)
 
 
 @njit(cache=True, nogil=True)
-def _add(memory: VoxelMemory, x: float, y: float, z: float, vote: float) -> None:
-    per_metre = 1.0 / memory.side[0]
-    a = np.int64(np.floor(x * per_metre)) + OFFSET
-    b = np.int64(np.floor(y * per_metre)) + OFFSET
-    c = np.int64(np.floor(z * per_metre)) + OFFSET
-    limit = 2 * OFFSET
-    if a < 0 or a >= limit or b < 0 or b >= limit or c < 0 or c >= limit:
-        return
-    key = (a << 42) | (b << 21) | c
-    mixed = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
-    slot = np.int64(mixed >> np.uint64(64 - SLOT_BITS))
-    while memory.key[slot] != FREE and memory.key[slot] != key:
-        slot = (slot + 1) & (SLOTS - 1)
-    if memory.key[slot] == FREE:
-        i = memory.stored[0]
-        memory.key[slot] = key
-        memory.place[slot] = i
-        memory.slot[i] = slot
-        memory.point[i, 0], memory.point[i, 1], memory.point[i, 2] = x, y, z
-        memory.vote[i] = vote
-        memory.stored[0] = i + 1
-    else:
-        memory.vote[memory.place[slot]] += vote
+def _insert(memory: VoxelMemory, points: np.ndarray, votes: np.ndarray, done: int) -> int:
+    """Add votes, but for the first `done`, until the memory is full; return how many are added, those included."""
+    key, place, point, vote, slot_of = memory.key, memory.place, memory.point, memory.vote, memory.slot
+    stored, per_metre, limit = memory.stored[0], 1.0 / memory.side[0], 2 * OFFSET
+    while done < len(votes) and stored < MAX_VOXELS:
+        x, y, z, own = points[0, done], points[1, done], points[2, done], votes[done]
+        done += 1
+        a = np.int64(np.floor(x * per_metre)) + OFFSET
+        b = np.int64(np.floor(y * per_metre)) + OFFSET
+        c = np.int64(np.floor(z * per_metre)) + OFFSET
+        if a < 0 or a >= limit or b < 0 or b >= limit or c < 0 or c >= limit:
+            continue
+        voxel = (a << 42) | (b << 21) | c
+        mixed = np.uint64(voxel) * np.uint64(0x9E3779B97F4A7C15)
+        slot = np.int64(mixed >> np.uint64(64 - SLOT_BITS))
+        while key[slot] != FREE and key[slot] != voxel:
+            slot = (slot + 1) & (SLOTS - 1)
+        if key[slot] == FREE:
+            key[slot], place[slot], slot_of[stored] = voxel, stored, slot
+            point[0, stored], point[1, stored], point[2, stored] = x, y, z
+            vote[stored] = own
+            stored += 1
+        else:
+            vote[place[slot]] += own
+    memory.stored[0] = stored
+    return done
 
 
 @njit(cache=True, nogil=True)
@@ -102,7 +106,6 @@ def _coarsen(memory: VoxelMemory) -> None:
     """Double the voxels until the memory is at most half full; votes of joined voxels add up."""
     while memory.stored[0] > MAX_VOXELS // 2:
         n = memory.stored[0]
-        points, votes = memory.point[:n].copy(), memory.vote[:n].copy()
+        points, votes = memory.point[:, :n].astype(np.float64), memory.vote[:n].astype(np.float64)
         forget(memory, 2.0 * memory.side[0])
-        for i in range(n):
-            _add(memory, points[i, 0], points[i, 1], points[i, 2], votes[i])
+        _insert(memory, points, votes, 0)

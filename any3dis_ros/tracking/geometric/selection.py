@@ -112,32 +112,31 @@ def largest_plausible(views: Views, work: Workspace, t: int, node: int, params: 
 @njit(cache=True, nogil=True, error_model="numpy")
 def pack(views: Views, work: Workspace, t: int, box: tuple[int, int, int, int], out: np.ndarray) -> int:
     """Write the mask's box as bits, first pixel in the highest bit, rows without gaps; return the bytes written."""
-    labels, state, row, tick = views.labels[t], work.state, views.surface.shape[2], work.tick[0]
-    bits, size, filled = 0, 0, 0
+    state, row, tick, width = work.state, views.surface.shape[2], work.tick[0], box[3] - box[2] + 1
+    inside, filled = work.inside, 0
     for r in range(box[0], box[1] + 1):
-        for p in range(r * row + box[2], r * row + box[3] + 1):
-            inside = state[labels[p]]
-            if inside == SPLIT:
-                inside = np.int8(work.stamp[p] == tick and work.vote[p] > 0)
-            bits = bits << 1 | inside
-            filled += 1
-            if filled == 8:
-                out[size] = bits
-                bits, filled = 0, 0
-                size += 1
-    if filled:
-        out[size] = bits << (8 - filled)
-        size += 1
+        first = r * row + box[2]
+        labels = views.labels[t, first : first + width]
+        stamp, vote = work.stamp[first : first + width], work.vote[first : first + width]
+        of_row = inside[filled : filled + width]
+        for c in range(width):
+            own = state[labels[c]]
+            of_row[c] = own if own != SPLIT else stamp[c] == tick and vote[c] > 0
+        filled += width
+    inside[filled : filled + 7] = 0
+    size = (filled + 7) // 8
+    eights = inside[: 8 * size].view(np.uint64)  # of zeros and ones: the product gathers them in the highest byte
+    for i in range(size):
+        out[i] = eights[i] * np.uint64(0x8040201008040201) >> np.uint64(56)
     return size
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def metric_area(views: Views, t: int, node: int) -> float:
     """Return the area of a node as the camera faces it, square metres."""
-    total, row = 0.0, views.surface.shape[2]
-    for i in range(views.start[t, views.first[t, node]], views.start[t, views.end[t, node]]):
-        pixel = views.pixels[t, i]
-        z = views.surface[t, pixel // row, pixel % row]
+    total, surface = 0.0, views.surface[t].reshape(-1)
+    for pixel in views.pixels[t, views.start[t, views.first[t, node]] : views.start[t, views.end[t, node]]]:
+        z = surface[pixel]
         total += z * z
     return total / (views.intrinsics[t, 0] * views.intrinsics[t, 1])
 

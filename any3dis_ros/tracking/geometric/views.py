@@ -55,7 +55,7 @@ class Views(NamedTuple):
 
     Attributes:
         surface, depth: T×h×w float32, as in :class:`View`; 0 in the padding.
-        labels: T×(h·w) int32, -1 in the padding; flat indices always count in rows of w.
+        labels: T×(h·w) uint16, uint32 where that is too small; flat indices always count in rows of w.
         pixels: T×(h·w) int32.
         start: T×(N+1) int32.
         box: T×N×4 int32, first and last row, first and last column of each superpixel.
@@ -69,7 +69,7 @@ class Views(NamedTuple):
 
     surface: NDArray[np.float32]
     depth: NDArray[np.float32]
-    labels: NDArray[np.int32]
+    labels: NDArray[np.unsignedinteger]
     pixels: NDArray[np.int32]
     start: NDArray[np.int32]
     box: NDArray[np.int32]
@@ -159,7 +159,7 @@ def stacked(views: Sequence[View], frames: Sequence[Frame]) -> Views:
     out = Views(
         surface=np.zeros((T, h, w), np.float32),
         depth=np.zeros((T, h, w), np.float32),
-        labels=np.full((T, h * w), -1, np.int32),
+        labels=np.zeros((T, h * w), np.promote_types(np.uint16, np.min_scalar_type(N - 2))),  # half the bytes to fetch
         pixels=np.zeros((T, h * w), np.int32),
         start=np.zeros((T, N), np.int32),
         box=np.zeros((T, N - 1, 4), np.int32),

@@ -22,12 +22,17 @@ from any3dis_ros.tracking.geometric.selection import (
 )
 
 
+def teach(memory, points, votes) -> None:
+    """Let a memory remember n×3 points."""
+    remember(memory, np.asarray(points, float).reshape(-1, 3).T.copy(), np.asarray(votes, float).reshape(-1))
+
+
 def votes(memory) -> dict[tuple[int, ...], float]:
     side = memory.side[0]
     n = memory.stored[0]
     return {
         tuple(np.floor(p.astype(np.float64) * (1 / side)).astype(int).tolist()): float(v)
-        for p, v in zip(memory.point[:n], memory.vote[:n], strict=True)
+        for p, v in zip(memory.point[:, :n].T, memory.vote[:n], strict=True)
     }
 
 
@@ -40,8 +45,8 @@ def test_votes_add_up_by_voxel(seed, n, side):
     memory = new_memory()
     forget(memory, side)
     expected: dict[tuple[int, ...], float] = {}
+    teach(memory, points, weights)
     for p, weight in zip(points, weights, strict=True):
-        remember(memory, *p, float(weight))
         key = tuple(np.floor(p * (1 / side)).astype(int).tolist())
         expected[key] = expected.get(key, 0.0) + float(weight)
     assert votes(memory) == expected
@@ -50,7 +55,7 @@ def test_votes_add_up_by_voxel(seed, n, side):
 def test_forgetting_leaves_nothing():
     memory = new_memory()
     forget(memory, 0.1)
-    remember(memory, 1.0, 2.0, 3.0, 5.0)
+    teach(memory, (1.0, 2.0, 3.0), 5.0)
     forget(memory, 0.2)
     assert memory.stored[0] == 0
     assert (memory.key == memory_module.FREE).all()
@@ -60,17 +65,23 @@ def test_a_full_memory_grows_coarser_and_keeps_its_votes():
     memory = new_memory()
     forget(memory, 0.01)
     n = MAX_VOXELS + 5000
-    for i in range(n):
-        remember(memory, (i % 160) * 0.01 + 0.005, (i // 160) * 0.01 + 0.005, 0.005, 1.0)
+    row, column = np.divmod(np.arange(n), 160)
+    points = np.stack([column * 0.01 + 0.005, row * 0.01 + 0.005, np.full(n, 0.005)], 1)
+    teach(memory, points, np.ones(n))
     assert memory.stored[0] <= MAX_VOXELS
     assert memory.side[0] == pytest.approx(0.02)
     assert memory.vote[: memory.stored[0]].sum() == pytest.approx(n)
+    one_by_one = new_memory()
+    forget(one_by_one, 0.01)
+    for point in points:
+        teach(one_by_one, point, 1.0)
+    assert votes(memory) == votes(one_by_one)
 
 
 def test_a_point_beyond_the_grid_is_ignored():
     memory = new_memory()
     forget(memory, 0.001)
-    remember(memory, 1e7, 0.0, 0.0, 1.0)
+    teach(memory, (1e7, 0.0, 0.0), 1.0)
     assert memory.stored[0] == 0
 
 
@@ -83,10 +94,9 @@ def test_warp_agrees_with_numpy(table_session):
     votes = rng.choice([-2.0, 1.0], len(points))
     work = new_workspace(views)
     forget(work.memory, side)
-    for x, vote in zip(points, votes, strict=True):
-        remember(work.memory, *x.astype(float), vote)
+    teach(work.memory, points, votes)
     n = work.memory.stored[0]
-    points, votes = work.memory.point[:n].astype(float), work.memory.vote[:n]
+    points, votes = work.memory.point[:, :n].T.astype(float), work.memory.vote[:n]
     T = np.linalg.inv(views.T_map_camera[t])
     p = points @ T[:3, :3].T + T[:3, 3]
     fx, fy, cx, cy = views.intrinsics[t]
@@ -128,7 +138,7 @@ def test_votes_against_outweigh_and_are_bounded(table_session):
     views, params = table_session._views, table_session._params()
     work = new_workspace(views)
     forget(work.memory, 0.01)
-    remember(work.memory, *point_at(views, 2, (120, 160)), -50.0)
+    teach(work.memory, point_at(views, 2, (120, 160)), -50.0)
     _, _, seen = warp(views, work, 2, params)
     assert seen == 1
     assert work.hit[0] == 120 * 320 + 160
@@ -143,7 +153,7 @@ def test_only_split_superpixels_are_voted_on_by_pixel(table_session):
     work = new_workspace(views)
     z = float(views.surface[2][120, 160])
     forget(work.memory, 5.0 * z / views.intrinsics[2, 0])
-    remember(work.memory, *point_at(views, 2, (120, 160)), 2.0)
+    teach(work.memory, point_at(views, 2, (120, 160)), 2.0)
     _, _, seen = warp(views, work, 2, params)
     work.tick[0] += 1
     work.state[:] = WHOLE

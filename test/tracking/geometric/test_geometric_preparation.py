@@ -10,7 +10,7 @@ from any3dis_ros.scene.frames import Camera, Frame
 from any3dis_ros.tracking.geometric.edges import edge_map
 from any3dis_ros.tracking.geometric.reduction import ReducedFrame, depth_noise, filled_inverse_depth, reduced
 from any3dis_ros.tracking.geometric.superpixels import adjacency, superpixels
-from any3dis_ros.tracking.geometric.views import prepare_view
+from any3dis_ros.tracking.geometric.views import prepare_view, stacked
 
 CONFIG = GeometricConfig()
 NOISE = (CONFIG.noise_base_m, CONFIG.noise_quadratic)
@@ -152,6 +152,18 @@ def test_a_prepared_view_is_consistent():
         pixels = view.pixels[view.start[label] : view.start[label + 1]]
         assert (flat[pixels] == label).all()
         assert len(pixels) == (flat == label).sum()
+
+
+@pytest.mark.parametrize(("superpixels", "kind"), [(1, np.uint16), (65_536, np.uint16), (65_537, np.uint32)])
+def test_stacked_labels_are_as_wide_as_their_number_asks(superpixels, kind):
+    frame = frame_of(np.full((240, 320), 1000))
+    view = prepare_view(frame, CONFIG)
+    labels = np.minimum(np.arange(240 * 320, dtype=np.int32), superpixels - 1).reshape(240, 320)
+    start, box = np.zeros(superpixels + 1, np.int32), np.zeros((superpixels, 4), np.int32)
+    many = view._replace(labels=labels, start=start, box=box, rim=start)
+    views = stacked([many, view], [frame, frame])
+    assert views.labels.dtype == kind
+    assert (views.labels[0] == labels.ravel()).all()
 
 
 def test_a_frame_without_depth_is_prepared_from_colour():
