@@ -104,10 +104,13 @@ def confidence(
 def _pivots_again(indptr, indices, data, points, pivot, met_by, same):  # type: ignore[no-untyped-def]
     """Return `corroborations`; `met_by` keeps, for each pivot view, the last proposal that was found from it: S×V."""
     found = np.zeros((len(same), len(points)), np.int64)
+    least = same.min()
     for q in range(len(points)):
-        for e in range(indptr[q], indptr[q + 1]):
-            j, shared = indices[e], data[e]
+        for e in range(np.uint64(indptr[q]), np.uint64(indptr[q + 1])):
+            j, shared = np.uint32(indices[e]), data[e]
             union = points[q] + points[j] - shared
+            if shared < least * union:
+                continue
             for s in range(len(same)):
                 if shared >= same[s] * union and met_by[s, pivot[j]] != q:
                     met_by[s, pivot[j]] = q

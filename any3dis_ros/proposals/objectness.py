@@ -161,9 +161,9 @@ def _seeds_again(indptr, indices, data, points, of, superpoint, seed, is_seed, s
         for m in superpoint[of[q] : of[q + 1]]:
             held_by[m] = q
             inside += is_seed[m]
-        for e in range(indptr[q], indptr[q + 1]):
-            j, common = indices[e], data[e]
-            if held_by[seed[j]] != q:
+        for e in range(np.uint64(indptr[q]), np.uint64(indptr[q + 1])):
+            j, common = np.uint32(indices[e]), data[e]
+            if held_by[np.uint64(seed[j])] != q:
                 continue
             union = points[q] + points[j] - common
             for s in range(len(same)):
@@ -182,8 +182,8 @@ def _nested(indptr, indices, data, points, strength, larger):  # type: ignore[no
     """
     container, content = np.zeros((2, len(larger) - 1, len(points)))
     for small in range(len(points)):
-        for e in range(indptr[small], indptr[small + 1]):
-            large = indices[e]
+        for e in range(np.uint64(indptr[small]), np.uint64(indptr[small + 1])):
+            large = np.uint32(indices[e])
             if data[e] < _CONTAINED * points[small]:
                 continue
             ratio = points[large] / points[small]

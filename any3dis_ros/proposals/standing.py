@@ -55,8 +55,8 @@ def _compare(indptr, indices, data, points, p, ratios, contained, out):  # type:
     for i in range(len(p)):
         row = np.zeros(out.shape[1])
         repeats, better_repeats = np.zeros(3), 0
-        for e in range(indptr[i], indptr[i + 1]):
-            j, common = indices[e], data[e]
+        for e in range(np.uint64(indptr[i]), np.uint64(indptr[i + 1])):
+            j, common = np.uint32(indices[e]), data[e]
             if j == i:
                 continue
             iou = common / (points[i] + points[j] - common)
