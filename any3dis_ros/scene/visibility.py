@@ -18,7 +18,7 @@ from any3dis_ros.scene.frames import Frame
 
 _BLOCK = 256  # points that are looked at, or passed over, together
 PER_BLOCK = 16
-"""Pixels to a block of `VisiblePoints`: a run or two begin in it."""
+"""Pixels to a block of `VisiblePoints`: some ten entries lie in it, and a run or two begin."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class VisiblePoints:
         pixel: M int32, ``v * width + u``.
         run: R+1 int32; run r is of the entries ``run[r]:run[r+1]``, which one superpoint owns.
         owner: R int32, that superpoint.
-        begin: R+1 int32, pixel of the first entry of each run, and one past the last pixel.
-        block: for each `PER_BLOCK` pixels, how many runs begin before them: where to look for a pixel's.
+        block: B+1 int32; of each `PER_BLOCK` pixels up to the last that shows anything, the entries
+            ``block[b]:block[b+1]``.
+        block_run: B int32, the run which the first of them, or the next after them, is of.
         width: of the keyframe, pixels.
     """
 
@@ -41,8 +42,8 @@ class VisiblePoints:
     pixel: NDArray[np.int32]
     run: NDArray[np.int32]
     owner: NDArray[np.int32]
-    begin: NDArray[np.int32]
     block: NDArray[np.int32]
+    block_run: NDArray[np.int32]
     width: int
 
     @classmethod
@@ -51,8 +52,8 @@ class VisiblePoints:
     ) -> VisiblePoints:
         """Find the runs of sorted entries; `superpoint`: N int32, superpoint of each map point."""
         run, owner = _runs(point, superpoint)
-        begin = np.append(pixel[run[:-1]], pixel[-1:] + 1 if len(pixel) else np.zeros(1, np.int32)).astype(np.int32)
-        return cls(point, pixel, run, owner, begin, _blocks_of_runs(begin), width)
+        block, block_run = _blocks_of(pixel, run)
+        return cls(point, pixel, run, owner, block, block_run, width)
 
     def rows(self, first: int, end: int) -> slice:
         """Return the entries whose pixel row lies in [first, end)."""
@@ -214,14 +215,19 @@ def _runs(point, superpoint):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _blocks_of_runs(begin):  # type: ignore[no-untyped-def]
-    block = np.empty(begin[-1] // PER_BLOCK + 2, np.int32)
-    r = 0
-    for b in range(len(block)):
-        while r < len(begin) - 1 and begin[r] < b * PER_BLOCK:
+def _blocks_of(pixel, run):  # type: ignore[no-untyped-def]
+    """Return where the entries of each block begin (B+1, both ends included), and the run of the first of them."""
+    blocks = pixel[-1] // PER_BLOCK + 1 if len(pixel) else 1
+    block, block_run = np.zeros(blocks + 1, np.int32), np.zeros(blocks, np.int32)
+    e = r = 0
+    for b in range(blocks):
+        while e < len(pixel) and pixel[e] < b * PER_BLOCK:
+            e += 1
+        while r < len(run) - 2 and run[r + 1] <= e:
             r += 1
-        block[b] = r
-    return block
+        block[b], block_run[b] = e, r
+    block[blocks] = len(pixel)
+    return block, block_run
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from any3dis_ros.scene.visibility import PER_BLOCK, VisiblePoints
 
 _LEADING_ZEROS = np.array([8 - i.bit_length() for i in range(256)], np.int64)  # of a byte
+_ONE = np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class PackedMask:
     def tally(self, visible: VisiblePoints, L: int) -> Tally:
         """Return which of L superpoints have visible points inside, and how many."""
         grid = (self.frame_shape, self.shape, self.corner, self.box_shape, self.bits)
-        return Tally(*_inside(visible.pixel, visible.run, visible.owner, visible.begin, visible.block, *grid, L))
+        return Tally(*_inside(visible.pixel, visible.run, visible.owner, visible.block, visible.block_run, *grid, L))
 
     def packed(self) -> PackedMask:
         """Return itself."""
@@ -112,10 +113,10 @@ class PackedMask:
 
 
 @numba.njit(cache=True, nogil=True)
-def _inside(pixel, run, owner, begin, block, frame_shape, shape, corner, box_shape, bits, L):  # type: ignore[no-untyped-def]
+def _inside(pixel, run, owner, block, block_run, frame_shape, shape, corner, box_shape, bits, L):  # type: ignore[no-untyped-def]
     """Return the superpoints with entries inside and how many: runs of ones in the mask's rows meet their runs.
 
-    Pixels are looked up only where the two kinds of runs cut each other: a keyframe's are too many for the cache.
+    Pixels are looked up only where runs of ones begin and end: a keyframe's are too many for the cache.
     """
     H, W = frame_shape
     total = np.zeros(L, np.int32)
@@ -132,15 +133,17 @@ def _inside(pixel, run, owner, begin, block, frame_shape, shape, corner, box_sha
         if row != scanned:
             count = _ones(bits, words, row * box_shape[1], box_shape[1], ends)
             scanned = row
-        for k in range(0, count, 2):
-            left, right = v * W + first[ends[k]], v * W + first[ends[k + 1]]
-            r, next_r = _run_at(begin, block, left), _run_at(begin, block, right)  # from the one to the other
-            stop = _reached(pixel, right, run[next_r - 1], run[next_r]) if next_r else 0
-            if r:
-                e = _reached(pixel, left, run[r - 1], run[r])
-                total[owner[r - 1]] += max(min(run[r], stop) - e, 0)
-            for q in range(r, next_r):
-                total[owner[q]] += min(run[q + 1], stop) - run[q]
+        for k in range(np.uint64(0), np.uint64(count), np.uint64(2)):
+            left, right = np.uint64(v * W + first[ends[k]]), np.uint64(v * W + first[ends[k + _ONE]])
+            e, stop = _reached(pixel, block, left), _reached(pixel, block, right)
+            r = np.uint64(block_run[min(left // np.uint64(PER_BLOCK), np.uint64(len(block_run) - 1))])
+            while e < stop and run[r + _ONE] <= e:
+                r += _ONE
+            while e < stop:
+                end = min(run[r + _ONE], stop)
+                total[np.uint64(owner[r])] += end - e
+                e = end
+                r += _ONE
     return _positive(total)
 
 
@@ -177,21 +180,12 @@ def _ones(bits, words, start, count, ends):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _run_at(begin, block, pixel):  # type: ignore[no-untyped-def]
-    """Return the first run that begins at a pixel or behind it; their number if none does."""
-    r = block[min(pixel // PER_BLOCK, len(block) - 1)]
-    while r < len(begin) - 1 and begin[r] < pixel:
-        r += 1
-    return r
-
-
-@numba.njit(cache=True, nogil=True)
-def _reached(rising, value, low, high):  # type: ignore[no-untyped-def]
-    """Return the first index in [low, high] from which a rising array reaches a value."""
-    while low < high:
-        middle = (low + high) >> 1
-        if rising[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _reached(pixel, block, at):  # type: ignore[no-untyped-def]
+    """Return the first entry at a pixel or behind it; their number if there is none."""
+    b = at // np.uint64(PER_BLOCK)
+    if b >= len(block) - 1:
+        return block[-1]
+    before, value = np.int32(0), np.int32(at)
+    for p in pixel[block[b] : block[b + _ONE]]:
+        before += np.int32(p < value)
+    return block[b] + before

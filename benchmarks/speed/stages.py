@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -98,7 +99,8 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
             f"{len(some)} tracks",
         )
     session.close()
-    counts: list[Counts] = m.time("lifting", lambda: lift_all(followed, views))  # type: ignore[assignment]
+    m.time("lifting", lambda: deque(lifted(followed, views), maxlen=0))
+    counts = list(lifted(followed, views))
     raw: list[Proposal | None] = m.time(  # type: ignore[assignment]
         "refinement", lambda: [to_proposal(t, c, views, config) for t, c in zip(followed, counts, strict=True)]
     )
@@ -129,10 +131,10 @@ def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: b
     return m
 
 
-def lift_all(tracks: list[MaskTrack], views: Views) -> list[Counts]:
-    """Lift as the pipeline does, some tracks at a time."""
-    groups = (tracks[i : i + LIFTED_TOGETHER] for i in range(0, len(tracks), LIFTED_TOGETHER))
-    return [counts for group in groups for counts in lift(group, views.visible, views.seen)]
+def lifted(tracks: list[MaskTrack], views: Views) -> Iterator[Counts]:
+    """Lift as the pipeline does, some tracks at a time; it drops each one's counts before it takes the next."""
+    for i in range(0, len(tracks), LIFTED_TOGETHER):
+        yield from lift(tracks[i : i + LIFTED_TOGETHER], views.visible, views.seen)
 
 
 def copies(several: list[Proposal]) -> list[Proposal]:
@@ -188,13 +190,13 @@ def refer(
     dense = [p.full() for p in masks]
     visible = [v for v, _ in shown]
 
-    def lifted() -> list[NDArray[np.bool_]]:
+    def lift_some() -> list[NDArray[np.bool_]]:
         inside = [proposals.in_mask(d, v, p) for d, (v, p) in zip(dense, shown, strict=True)]
         proposals.lift(inside, visible, points_of)
         return inside
 
     inside: list[NDArray[np.bool_]] = m.refer(  # type: ignore[assignment]
-        "lifting", lifted, len(dense) / m.sizes["masks"], f"{len(dense)} masks"
+        "lifting", lift_some, len(dense) / m.sizes["masks"], f"{len(dense)} masks"
     )
     theta = np.random.default_rng(0).random(len(points_of)) < 0.1
     m.refer(
