@@ -67,10 +67,8 @@ def consensus(
     voters, votes = [proposals[q] for q in left.tolist()], confidences[left]
     if learnt or config.consensus_iou == 1 or not votes.any():
         return voters, votes
-    sharing, points = shared[left][:, left].tocsr(), shared.diagonal()[left]
-    row = np.repeat(np.arange(len(left)), np.diff(sharing.indptr))
-    alike = sharing.data >= config.consensus_iou * (points[row] + points[sharing.indices] - sharing.data)
-    ballots = np.split(sharing.indices[alike], np.cumsum(np.bincount(row[alike], minlength=len(left)))[:-1])
+    voter, begin = _alike(shared.indptr, shared.indices, shared.data, shared.diagonal(), left, config.consensus_iou)
+    ballots = np.split(voter, begin[1:-1])
     keys = [ballot.tobytes() for ballot in ballots]
     distinct = dict(zip(keys, ballots, strict=True))  # tracks of one thing often have the same voters
     end = np.cumsum([len(ballot) for ballot in distinct.values()])
@@ -88,6 +86,25 @@ def consensus(
 
 
 @numba.njit(cache=True, nogil=True)
+def _alike(indptr, indices, data, points, left, iou):  # type: ignore[no-untyped-def]
+    """Return the places in `left` of those that overlap each of `left` by an IoU, and where each one's begin."""
+    place = np.full(len(points), -1)
+    place[left] = np.arange(len(left))
+    begin = np.zeros(len(left) + 1, np.int64)
+    found = np.empty((indptr[left + 1] - indptr[left]).sum(), np.int32)
+    total = np.uint64(0)
+    for q in range(len(left)):
+        own = left[q]
+        for e in range(np.uint64(indptr[own]), np.uint64(indptr[own + 1])):
+            other, common = np.uint32(indices[e]), data[e]
+            if place[other] >= 0 and common >= iou * (points[own] + points[other] - common):
+                found[total] = place[other]
+                total += np.uint64(1)
+        begin[q + 1] = total
+    return found[:total], begin
+
+
+@numba.njit(cache=True, nogil=True)
 def _vote(voter, end, votes, indptr, indices, coverage, L):  # type: ignore[no-untyped-def]
     """Return what more than half of the votes hold: where each ballot's ends, superpoints, mean coverage.
 
@@ -102,10 +119,12 @@ def _vote(voter, end, votes, indptr, indices, coverage, L):  # type: ignore[no-u
         covered[:] = 0
         every = 0.0
         for v in voter[end[q - 1] if q else 0 : end[q]]:
-            every += votes[v]
-            for e in range(indptr[v], indptr[v + 1]):
-                held[indices[e]] += votes[v]
-                covered[indices[e]] += votes[v] * coverage[e]
+            say = votes[v]
+            every += say
+            for e in range(np.uint64(indptr[v]), np.uint64(indptr[v + 1])):
+                m = np.uint32(indices[e])
+                held[m] += say
+                covered[m] += say * coverage[e]
         own = np.flatnonzero(held > every / 2)
         total += len(own)
         ends[q] = total

@@ -126,7 +126,7 @@ def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_
         a.astype(np.uint32)  # without a sign, places are found in half the time
         for a in (member.indptr, member.indices, by_superpoint.indptr, by_superpoint.indices)
     )
-    indptr, others, shared = _overlaps(of, indices, held_from, holder, size.astype(np.int64))
+    indptr, others, shared = _overlaps(of, indices, held_from, holder, size.astype(np.int32))
     return sparse.csr_matrix((shared, others, indptr), shape=(len(proposals), len(proposals)))
 
 
@@ -213,8 +213,8 @@ def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-u
     """
     Q = len(indptr) - 1
     first = holders_from[:-1].copy()  # of each superpoint's holders, the first that is not before q
-    shared, length = np.zeros(Q, np.int64), np.zeros(Q, np.int64)
-    found, points = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    shared, length = np.zeros(Q, np.int32), np.zeros(Q, np.int64)
+    found, points = [np.empty(0, np.uint32)], [np.empty(0, np.int32)]
     for q in range(Q):
         for e in range(indptr[q], indptr[q + 1]):
             m = indices[e]
@@ -222,7 +222,7 @@ def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-u
             for h in range(first[m], holders_from[m + 1]):
                 shared[holder[h]] += points_of_m
             first[m] += 1
-        own = q + np.flatnonzero(shared[q:])
+        own = (q + np.flatnonzero(shared[q:])).astype(np.uint32)
         found.append(own)
         points.append(shared[own])
         shared[own] = 0
@@ -230,13 +230,14 @@ def _overlaps(indptr, indices, holders_from, holder, size):  # type: ignore[no-u
         length[q] += (own > q).sum()
     ends = np.zeros(Q + 1, np.int64)
     ends[1:] = np.cumsum(length)
-    at, every, total = ends[:-1].copy(), np.empty(ends[-1], np.int32), np.empty(ends[-1], np.int64)
+    at, every, total = ends[:-1].astype(np.uint64), np.empty(ends[-1], np.int32), np.empty(ends[-1], np.int32)
     for q in range(Q):
-        for e, other in enumerate(found[q + 1]):
-            common = points[q + 1][e]
-            every[at[q]], total[at[q]] = other, common
-            at[q] += 1
+        others, common = found[q + 1], points[q + 1]
+        for e in range(len(others)):
+            other = others[e]
+            every[at[q]], total[at[q]] = other, common[e]
+            at[q] += np.uint64(1)
             if other > q:
-                every[at[other]], total[at[other]] = q, common
-                at[other] += 1
+                every[at[other]], total[at[other]] = q, common[e]
+                at[other] += np.uint64(1)
     return ends, every, total
