@@ -2,7 +2,7 @@
 
 Three loads up to a million points, 300 keyframes and 500 tracks are measured with the references, and further ones
 along each axis for the growth of each stage. Each load is a process of its own, its kernels compiled before. Those of
-the axes are measured in three rounds, one load after another, and medians are told: what slows the machine for a minute
+the axes are measured in five rounds, one load after another, and medians are told: what slows the machine for a minute
 would otherwise look like growth. Ratios are given of seconds on the wall, what a user waits (the references run on one
 core, the product on all), and of CPU seconds over all threads, which other processes on the machine disturb less.
 """
@@ -21,7 +21,7 @@ from benchmarks import tables
 from benchmarks.speed import report
 from benchmarks.speed.large_room import LargeRoom
 
-ROUNDS = 3  # of the loads of an axis
+ROUNDS = 5  # of the loads of an axis
 
 
 @dataclass(frozen=True)
