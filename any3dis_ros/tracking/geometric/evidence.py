@@ -174,12 +174,15 @@ def _on_surface(work: Workspace, surface: np.ndarray, params: FollowParams) -> i
     for i in range(work.memory.stored[0]):
         hit[shown], hit_depth[shown], hit_vote[shown] = hit[i], hit_depth[i], min(max(votes[i], -MAX_VOTE), MAX_VOTE)
         shown += np.uint64(hit[i] >= 0)
+    measured = work.hit_side  # not used yet
+    for i in range(shown):
+        measured[i] = surface[np.uint32(hit[i])]
     seen = np.uint64(0)
     for i in range(shown):
-        pixel, z = np.uint32(hit[i]), hit_depth[i]
+        z = hit_depth[i]
         beyond = z - np.float32(0.4)
-        on_it = abs(surface[pixel] - z) <= near + far * beyond * beyond
-        hit[seen], hit_depth[seen], hit_vote[seen] = pixel, z, hit_vote[i]
+        on_it = abs(measured[i] - z) <= near + far * beyond * beyond
+        hit[seen], hit_depth[seen], hit_vote[seen] = hit[i], z, hit_vote[i]
         seen += np.uint64(on_it)
     return int(seen)
 

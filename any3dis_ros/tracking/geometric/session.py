@@ -56,6 +56,7 @@ class GeometricSession:
         self._workers = max(os.cpu_count() or 1, 1)
         prepared = prepare_views(frames, config, self._workers, progress)
         self._frame_shapes = [v.frame_shape for v in prepared]
+        self._sizes = [(v.labels.shape[0], v.labels.shape[1]) for v in prepared]
         self._views = stacked(prepared, frames)
         self._pool = ThreadPoolExecutor(self._workers)
         self._workspaces: SimpleQueue[Workspace] = SimpleQueue()
@@ -109,16 +110,18 @@ class GeometricSession:
     def _at_tracking_size(self, prompt: PointPrompt) -> NDArray[np.int32]:
         """Return the prompt's points as (row, column) at tracking size, moved into the image where they lie outside."""
         H, W = self._frame_shapes[prompt.frame]
-        h, w = self._views.size[prompt.frame]
+        h, w = self._sizes[prompt.frame]
         u = np.clip(np.floor((prompt.points[:, 0] + 0.5) * w / W), 0, w - 1)
         v = np.clip(np.floor((prompt.points[:, 1] + 0.5) * h / H), 0, h - 1)
         return np.stack([v, u], 1).astype(np.int32)
 
     def _node_mask(self, t: int, node: int) -> PackedMask:
-        h, w = self._views.size[t]
-        labels = self._views.labels[t].reshape(self._views.surface.shape[1:])[:h, :w]
-        inside = (labels >= self._views.first[t, node]) & (labels < self._views.end[t, node])
-        return PackedMask.pack(inside, self._frame_shapes[t])
+        first, end = int(self._views.first[t, node]), int(self._views.end[t, node])
+        boxes = self._views.box[t, first:end]
+        (r0, c0), (r1, c1) = boxes[:, 0::2].min(0).tolist(), boxes[:, 1::2].max(0).tolist()
+        labels = self._views.labels[t].reshape(self._views.surface.shape[1:])[r0 : r1 + 1, c0 : c1 + 1]
+        bits = np.packbits((labels >= first) & (labels < end))
+        return PackedMask(self._frame_shapes[t], self._sizes[t], (r0, c0), (labels.shape[0], labels.shape[1]), bits)
 
     def _follow(self, request: TrackRequest) -> Track:
         pivot, node = divmod(request.object_id, self._views.parent.shape[1])
@@ -153,16 +156,11 @@ class GeometricSession:
         finally:
             self._workspaces.put(work)
         masks: dict[int, Mask] = {}
+        box, begin = boxes.tolist(), offset.tolist()
         for i in np.flatnonzero(status == FOUND).tolist():
-            t = int(frames[i])
-            r0, r1, c0, c1 = (int(x) for x in boxes[i])
-            masks[t] = PackedMask(
-                self._frame_shapes[t],
-                (int(self._views.size[t, 0]), int(self._views.size[t, 1])),
-                (r0, c0),
-                (r1 - r0 + 1, c1 - c0 + 1),
-                bits[offset[i] : offset[i + 1]].copy(),
-            )
+            t, (r0, r1, c0, c1) = request.frames[i], box[i]
+            shape, own = (r1 - r0 + 1, c1 - c0 + 1), bits[begin[i] : begin[i + 1]].copy()
+            masks[t] = PackedMask(self._frame_shapes[t], self._sizes[t], (r0, c0), shape, own)
         return Track(request.object_id, masks, frozenset(int(t) for t in frames[status == ABSTAINED]))
 
     def _params(self) -> FollowParams:
