@@ -55,7 +55,7 @@ def gather(counts: Counts, sums: ViewSums, score: float, seed: int) -> Evidence:
 
 
 def corroboration(
-    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.int64], same: float = _SAME
+    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.integer], same: float = _SAME
 ) -> NDArray[np.int64]:
     """Return from how many different pivot views each proposal was found (IoU ≥ `same`), itself included; Q int64.
 
@@ -72,7 +72,7 @@ def corroboration(
 
 
 def corroborations(
-    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.int64], same: Sequence[float]
+    evidence: Sequence[Evidence], shared: sparse.csr_matrix, points: NDArray[np.integer], same: Sequence[float]
 ) -> NDArray[np.int64]:
     """Return `corroboration` for each IoU of `same`, S×Q; the pairs are gone through once."""
     pivot = np.array([e.pivot for e in evidence], np.int64)

@@ -83,7 +83,7 @@ def judge(
     return blended(by_evidence, probability(features, shared))
 
 
-def able(confidences: NDArray[np.float64], points: NDArray[np.int64], config: MergingConfig) -> NDArray[np.bool_]:
+def able(confidences: NDArray[np.float64], points: NDArray[np.integer], config: MergingConfig) -> NDArray[np.bool_]:
     """Return which proposals are large and certain enough to be kept, Q bool."""
     return np.asarray((points >= config.min_points) & (confidences >= config.min_share * confidences.max(initial=0)))
 
@@ -119,7 +119,7 @@ def rank(confidences: NDArray[np.float64], shared: sparse.csr_matrix, config: Me
 
 
 def overlap(proposals: Sequence[Region], size: NDArray[np.int64]) -> sparse.csr_matrix:
-    """Return the number of points that each pair of proposals shares, Q×Q sparse; the diagonal holds their own."""
+    """Return how many points each pair of proposals shares, Q×Q sparse int32; the diagonal holds their own."""
     member = membership(proposals, len(size))
     by_superpoint = member.tocsc()
     of, indices, held_from, holder = (
@@ -198,7 +198,7 @@ def _claims(
     return claims
 
 
-def _sharing(shared: sparse.csr_matrix, q: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _sharing(shared: sparse.csr_matrix, q: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the proposals that share points with proposal `q`, itself among them, and how many."""
     own = slice(shared.indptr[q], shared.indptr[q + 1])
     return shared.indices[own], shared.data[own]

@@ -65,7 +65,7 @@ def measure(
     evidence: Sequence[Evidence],
     member: sparse.csr_matrix,
     shared: sparse.csr_matrix,
-    points: NDArray[np.int64],
+    points: NDArray[np.integer],
     shapes: SuperpointShapes,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what tells of Q proposals, and the confidence by evidence that is part of it.
@@ -124,7 +124,7 @@ def _refound(
     evidence: Sequence[Evidence],
     member: sparse.csr_matrix,
     shared: sparse.csr_matrix,
-    points: NDArray[np.int64],
+    points: NDArray[np.integer],
     same: Sequence[float],
 ) -> NDArray[np.float64]:
     """Return which share of the seeds inside each proposal led to it, for each least IoU of `same`: S×Q."""

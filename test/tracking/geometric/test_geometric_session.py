@@ -249,6 +249,24 @@ def test_frames_of_two_sizes_share_a_session(table_scene):
     session.close()
 
 
+def test_a_prompted_mask_shows_its_node(table_scene):
+    """Against the labels of the whole image, in keyframes of two sizes."""
+    frames, ids = table_scene
+    other, other_ids = render([TABLE, RED, BLUE], frames[3].T_map_camera, Camera(160, 120, CAMERA_HALF))
+    session = opened([frames[2], other])
+    views = session._views
+    for frame, truth in enumerate((ids[2], other_ids)):
+        h, w = truth.shape
+        labels = views.labels[frame].reshape(views.surface.shape[1:])[:h, :w]
+        for found in session.prompt([PointPrompt.on(frame, middle(truth == 3))], 3)[0]:
+            node = found.object_id - frame * views.parent.shape[1]
+            inside = (labels >= views.first[frame, node]) & (labels < views.end[frame, node])
+            mask, packed = found.mask.packed(), PackedMask.pack(inside)
+            assert (mask.corner, mask.box_shape, mask.shape) == (packed.corner, packed.box_shape, (h, w))
+            np.testing.assert_array_equal(mask.bits, packed.bits)
+    session.close()
+
+
 CAMERA_HALF = np.array([[145.0, 0, 79.5], [0, 145.0, 59.5], [0, 0, 1]])
 
 
