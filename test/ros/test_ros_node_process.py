@@ -12,11 +12,21 @@ from action_msgs.msg import GoalStatus  # noqa: E402
 from node_robot import Asker, Robot  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
 
+from any3dis_ros.config import Config  # noqa: E402
+from any3dis_ros.rehearsal import rehearse  # noqa: E402
+from any3dis_ros.tracking.engines import make_tracker  # noqa: E402
+
 pytestmark = pytest.mark.dds
 
 
+@pytest.fixture(scope="module")
+def compiled():
+    """What a first start compiles: that takes longer than an answer is waited for."""
+    rehearse(make_tracker(Config().tracker), Config())
+
+
 @pytest.fixture
-def process(program):
+def process(program, compiled):
     """Start any3dis_node as a process of its own in the domain of the wire."""
 
     def run(*parameters):
