@@ -28,7 +28,8 @@ from any3dis_ros.scene.network_masks import NetworkMasks
 from any3dis_ros.scene.shape import describe
 from any3dis_ros.scene.superpoints import centroids, compute_superpoints
 from any3dis_ros.scene.surface import build_surface
-from any3dis_ros.scene.visibility import Visibility, compute_visibility
+from any3dis_ros.scene.visibility import compute_visibility
+from any3dis_ros.scene.visible_points import Visibility
 from any3dis_ros.tracking.base import MaskTracker, PromptPolicy, TrackingSession
 from any3dis_ros.tracking.following import Candidate, MaskTrack, follow
 from any3dis_ros.tracking.seeding import choose_seeds, pivot_views, seed_prompt, view_scores

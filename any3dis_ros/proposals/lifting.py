@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.config import RefinementConfig
 from any3dis_ros.proposals.pieces import Pieces
-from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.scene.visible_points import Visibility
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.masks import Tally
 

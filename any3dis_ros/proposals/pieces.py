@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from any3dis_ros.scene.visibility import spans
+from any3dis_ros.scene.visible_points import spans
 
 
 @dataclass(frozen=True)

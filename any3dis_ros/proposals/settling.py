@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from any3dis_ros.proposals.merging import Region
 from any3dis_ros.proposals.pieces import Pieces
-from any3dis_ros.scene.visibility import spans
+from any3dis_ros.scene.visible_points import spans
 
 R = TypeVar("R", bound=Region)
 

@@ -1,10 +1,9 @@
-"""Which map points each keyframe sees, and at which pixel (paper, Eq. 1), stored sparse."""
+"""Which map points each keyframe sees, and at which pixel (paper, Eq. 1)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import local
 
 import numba
@@ -15,103 +14,9 @@ from scipy.spatial import cKDTree
 from any3dis_ros.config import VisibilityConfig
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
+from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
 
 _BLOCK = 256  # points that are looked at, or passed over, together
-PER_BLOCK = 16
-"""Pixels to a block of `VisiblePoints`: some ten entries lie in it, and a run or two begin."""
-
-
-@dataclass(frozen=True)
-class VisiblePoints:
-    """What one keyframe sees of the map, sorted by pixel, then by point.
-
-    Neighbouring pixels mostly show the same superpoint: superpoints are kept by runs of entries, a tenth as many.
-
-    Attributes:
-        point: M int32, index of the map point.
-        pixel: M int32, ``v * width + u``.
-        run: R+1 int32; run r is of the entries ``run[r]:run[r+1]``, which one superpoint owns.
-        owner: R int32, that superpoint.
-        block: B+1 int32; of each `PER_BLOCK` pixels up to the last that shows anything, the entries
-            ``block[b]:block[b+1]``.
-        block_run: B int32, the run which the first of them, or the next after them, is of.
-        width: of the keyframe, pixels.
-    """
-
-    point: NDArray[np.int32]
-    pixel: NDArray[np.int32]
-    run: NDArray[np.int32]
-    owner: NDArray[np.int32]
-    block: NDArray[np.int32]
-    block_run: NDArray[np.int32]
-    width: int
-
-    @classmethod
-    def of(
-        cls, point: NDArray[np.int32], pixel: NDArray[np.int32], superpoint: NDArray[np.int32], width: int
-    ) -> VisiblePoints:
-        """Find the runs of sorted entries; `superpoint`: N int32, superpoint of each map point."""
-        run, owner = _runs(point, superpoint)
-        block, block_run = _blocks_of(pixel, run)
-        return cls(point, pixel, run, owner, block, block_run, width)
-
-    def rows(self, first: int, end: int) -> slice:
-        """Return the entries whose pixel row lies in [first, end)."""
-        low, high = np.searchsorted(self.pixel, (first * self.width, end * self.width))
-        return slice(int(low), int(high))
-
-    def only(self, superpoints: NDArray[np.bool_], piece: NDArray[np.int32]) -> VisiblePoints:
-        """Return the points of some superpoints (L bool) alone, by `piece` (N int32, of each map point) instead."""
-        own = spans(self.run, np.flatnonzero(superpoints[self.owner]))
-        return VisiblePoints.of(self.point[own], self.pixel[own], piece, self.width)
-
-    def pixels(self, superpoint: int) -> NDArray[np.int32]:
-        """Return the pixels that show a superpoint, rising."""
-        return self.pixel[spans(self.run, np.flatnonzero(self.owner == superpoint))]
-
-    def count(self, L: int) -> NDArray[np.int32]:
-        """Return how many points of each of L superpoints are visible."""
-        return np.asarray(_counted(self.run, self.owner, L))
-
-    def count_flagged(self, flags: NDArray[np.bool_], L: int, first: int = 0) -> NDArray[np.int32]:
-        """Return how many entries of each of L superpoints are flagged; `flags` are of the entries from `first` on."""
-        return np.asarray(_counted_flags(self.run, self.owner, flags, first, L))
-
-
-@dataclass(frozen=True)
-class Visibility:
-    """The visible points of every keyframe.
-
-    Attributes:
-        keyframes: of each of T keyframes.
-        size: L int64, points of each superpoint.
-    """
-
-    keyframes: tuple[VisiblePoints, ...]
-    size: NDArray[np.int64]
-
-    @property
-    def total(self) -> int:
-        """Number of visible points of all keyframes together."""
-        return sum(len(k.point) for k in self.keyframes)
-
-    def seen(self) -> NDArray[np.int32]:
-        """Return seen[t, l] = |ρ_t^l|: visible points of superpoint l in keyframe t; T×L int32."""
-        L = len(self.size)
-        return np.stack([k.count(L) for k in self.keyframes])
-
-    def views(self, points: int) -> NDArray[np.int32]:
-        """Return in how many keyframes each of the map's `points` points is visible; N int32."""
-        views = np.zeros(points, np.int32)
-        for k in self.keyframes:
-            _add_one(views, k.point)
-        return views
-
-
-def spans(begin: NDArray[np.integer], chosen: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return the indices ``begin[c]:begin[c+1]`` of each c in `chosen`, one after another."""
-    first, count = begin[chosen], np.diff(begin)[chosen]
-    return np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
 
 
 def compute_visibility(
@@ -190,63 +95,6 @@ def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDA
     slack = 1e-5 * (np.abs(middle).sum(1) + half.sum(1) + np.abs(T[:3, 3]).sum())
     reach = middle @ planes[:, :3].T + half @ np.abs(planes[:, :3]).T + planes[:, 3] + slack[:, None]
     return np.flatnonzero((reach >= 0).all(1))
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_one(views, point):  # type: ignore[no-untyped-def]
-    for i in point:
-        views[i] += 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _runs(point, superpoint):  # type: ignore[no-untyped-def]
-    """Return where the superpoint changes from one entry to the next (R+1, both ends included), and each run's own."""
-    n = len(point)
-    run, owner = np.empty(n + 1, np.int32), np.empty(n, np.int32)
-    total = 0
-    last = np.int32(-1)
-    for e in range(n):
-        own = superpoint[point[e]]
-        if own != last:
-            run[total], owner[total], last = e, own, own
-            total += 1
-    run[total] = n
-    return run[: total + 1].copy(), owner[:total].copy()
-
-
-@numba.njit(cache=True, nogil=True)
-def _blocks_of(pixel, run):  # type: ignore[no-untyped-def]
-    """Return where the entries of each block begin (B+1, both ends included), and the run of the first of them."""
-    blocks = pixel[-1] // PER_BLOCK + 1 if len(pixel) else 1
-    block, block_run = np.zeros(blocks + 1, np.int32), np.zeros(blocks, np.int32)
-    e = r = 0
-    for b in range(blocks):
-        while e < len(pixel) and pixel[e] < b * PER_BLOCK:
-            e += 1
-        while r < len(run) - 2 and run[r + 1] <= e:
-            r += 1
-        block[b], block_run[b] = e, r
-    block[blocks] = len(pixel)
-    return block, block_run
-
-
-@numba.njit(cache=True, nogil=True)
-def _counted(run, owner, L):  # type: ignore[no-untyped-def]
-    count = np.zeros(L, np.int32)
-    for r in range(len(owner)):
-        count[owner[r]] += run[r + 1] - run[r]
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _counted_flags(run, owner, flags, first, L):  # type: ignore[no-untyped-def]
-    count = np.zeros(L, np.int32)
-    r = np.searchsorted(run, first, side="right") - 1
-    for e in range(len(flags)):
-        while run[r + 1] <= first + e:
-            r += 1
-        count[owner[r]] += flags[e]
-    return count
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

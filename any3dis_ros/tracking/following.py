@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from any3dis_ros.config import SeedingConfig
-from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.scene.visible_points import Visibility
 from any3dis_ros.tracking.base import PointPrompt, PromptedObject, Track, TrackingSession, TrackRequest
 from any3dis_ros.tracking.masks import Mask
 from any3dis_ros.tracking.seeding import seed_prompt

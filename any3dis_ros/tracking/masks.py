@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from any3dis_ros.scene.visibility import PER_BLOCK, VisiblePoints
+from any3dis_ros.scene.visible_points import PER_BLOCK, VisiblePoints
 
 _LEADING_ZEROS = np.array([8 - i.bit_length() for i in range(256)], np.int64)  # of a byte
 _ONE = np.uint64(1)

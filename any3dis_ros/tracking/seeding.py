@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from any3dis_ros.config import SeedingConfig
-from any3dis_ros.scene.visibility import Visibility
+from any3dis_ros.scene.visible_points import Visibility
 from any3dis_ros.tracking.base import PointPrompt
 
 

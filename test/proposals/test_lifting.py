@@ -9,7 +9,7 @@ from any3dis_ros.config import RefinementConfig
 from any3dis_ros.proposals import lifting
 from any3dis_ros.proposals.lifting import Counts, candidates, lift, lift_in_pieces
 from any3dis_ros.proposals.pieces import Pieces
-from any3dis_ros.scene.visibility import Visibility, VisiblePoints
+from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
 from any3dis_ros.tracking.following import MaskTrack
 from any3dis_ros.tracking.masks import PackedMask
 

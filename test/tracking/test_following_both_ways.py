@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from any3dis_ros.config import SeedingConfig
-from any3dis_ros.scene.visibility import Visibility, VisiblePoints
+from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
 from any3dis_ros.tracking.base import PromptedObject, Track, TrackRequest
 from any3dis_ros.tracking.following import Candidate, follow
 from any3dis_ros.tracking.masks import PackedMask

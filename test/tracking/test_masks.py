@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from any3dis_ros.scene.visibility import VisiblePoints
+from any3dis_ros.scene.visible_points import VisiblePoints
 from any3dis_ros.tracking.base import PointPrompt
 from any3dis_ros.tracking.masks import PackedMask
 

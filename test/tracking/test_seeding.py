@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from any3dis_ros.config import SeedingConfig
 from any3dis_ros.errors import InputError
-from any3dis_ros.scene.visibility import Visibility, VisiblePoints
+from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
 from any3dis_ros.tracking.seeding import choose_seeds, farthest_points, pivot_views, seed_prompt, view_scores
 
 

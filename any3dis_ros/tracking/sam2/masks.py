@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from any3dis_ros.scene.visibility import VisiblePoints
+from any3dis_ros.scene.visible_points import VisiblePoints
 from any3dis_ros.tracking.masks import PackedMask, Tally
 from any3dis_ros.tracking.sam2.shortage import is_shortage
 

@@ -12,7 +12,7 @@ pytest.importorskip("sam2", reason="SAM 2 is not installed")
 
 import torch
 
-from any3dis_ros.scene.visibility import VisiblePoints
+from any3dis_ros.scene.visible_points import VisiblePoints
 from any3dis_ros.tracking.base import PointPrompt, TrackRequest
 from any3dis_ros.tracking.sam2.engine import Sam2Tracker
 from any3dis_ros.tracking.sam2.masks import LogitMask

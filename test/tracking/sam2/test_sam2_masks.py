@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from any3dis_ros.scene.visibility import VisiblePoints
+from any3dis_ros.scene.visible_points import VisiblePoints
 from any3dis_ros.tracking.sam2 import masks
 from any3dis_ros.tracking.sam2.masks import LogitMask, kept_masks
 
