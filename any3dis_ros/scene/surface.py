@@ -90,16 +90,17 @@ def estimate_normals(
 def _neighbour_edges(neighbour, distance, longest):  # type: ignore[no-untyped-def]
     """Return each pair of neighbours up to `longest` metres apart once, E×2 int32, the lower index first."""
     n, k = neighbour.shape
-    start = np.zeros(n + 1, np.int64)
+    told, start = np.empty((n, k), np.bool_), np.zeros(n + 1, np.int64)
     for i in numba.prange(n):
         for j in range(k):
-            start[i + 1] += _tells(neighbour, distance, longest, i, j)
+            told[i, j] = _tells(neighbour, distance, longest, i, j)
+            start[i + 1] += told[i, j]
     start = np.cumsum(start)
     edges = np.empty((start[-1], 2), np.int32)
     for i in numba.prange(n):
         e = start[i]
         for j in range(k):
-            if _tells(neighbour, distance, longest, i, j):
+            if told[i, j]:
                 edges[e, 0], edges[e, 1] = min(i, neighbour[i, j]), max(i, neighbour[i, j])
                 e += 1
     return edges
@@ -128,28 +129,28 @@ def _nearest_viewpoint(points, viewpoints):  # type: ignore[no-untyped-def]
     """
     nearest = np.zeros(len(points), np.int32)
     for block in numba.prange((len(points) + _TOGETHER - 1) // _TOGETHER):
-        first, end = block * _TOGETHER, min((block + 1) * _TOGETHER, len(points))
+        own, who = points[block * _TOGETHER : (block + 1) * _TOGETHER], nearest[block * _TOGETHER :]
+        n, place = len(own), np.empty((3, _TOGETHER))
         middle, reach = np.empty(3), 0.0
         for axis in range(3):
-            low = high = np.float64(points[first, axis])
-            for i in range(first + 1, end):
-                low, high = min(low, np.float64(points[i, axis])), max(high, np.float64(points[i, axis]))
+            low, high = np.inf, -np.inf
+            for i in range(n):
+                place[axis, i] = own[i, axis]
+                low, high = min(low, place[axis, i]), max(high, place[axis, i])
             middle[axis] = (low + high) / 2
             reach += (high - low) ** 2  # squared, twice the radius
         away = np.empty(len(viewpoints))
         for v in range(len(viewpoints)):
             dx, dy, dz = viewpoints[v, 0] - middle[0], viewpoints[v, 1] - middle[1], viewpoints[v, 2] - middle[2]
             away[v] = np.sqrt(dx * dx + dy * dy + dz * dz)
-        likely = np.flatnonzero(away <= (away.min() + np.sqrt(reach)) * (1 + 1e-9))
-        for i in range(first, end):
-            best = np.inf
-            for v in likely:
-                d = 0.0
-                for axis in range(3):
-                    d += (viewpoints[v, axis] - points[i, axis]) ** 2
-                if d < best:
-                    best = d
-                    nearest[i] = v
+        best, x, y, z = np.full(n, np.inf), place[0], place[1], place[2]
+        for v in np.flatnonzero(away <= (away.min() + np.sqrt(reach)) * (1 + 1e-9)):
+            vx, vy, vz = viewpoints[v, 0], viewpoints[v, 1], viewpoints[v, 2]
+            for i in range(n):  # without a branch: several at once
+                d = (vx - x[i]) ** 2 + (vy - y[i]) ** 2 + (vz - z[i]) ** 2
+                closer = d < best[i]
+                best[i] = d if closer else best[i]
+                who[i] = v if closer else who[i]
     return nearest
 
 
