@@ -39,17 +39,20 @@ def compute_visibility(
         progress: told after every keyframe.
     """
     ordered, index, boxes = _blocks(points)
+    own = superpoint[index]
     threshold = np.float32(config.occlusion_threshold_m)
+    pixels = max((frame.depth.size for frame in frames), default=0)
     scratch = local()  # memory used again costs less than memory asked for anew
 
     def project(frame: Frame) -> VisiblePoints:
-        if not hasattr(scratch, "found"):
-            scratch.found = np.empty((2, len(boxes) * _BLOCK), np.int32)
+        if not hasattr(scratch, "entries"):
+            scratch.entries = np.empty((5, len(boxes) * _BLOCK), np.int32)
+            scratch.end = np.empty(pixels + 1, np.uint32)
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
         near = _in_sight(boxes, frame, float(threshold))
-        total = _visible(ordered, index, near, K, T, frame.depth, threshold, scratch.found)
-        point, pixel = _by_pixel(scratch.found[:, :total], frame.depth.size)
-        return VisiblePoints.of(point, pixel, superpoint, frame.camera.width)
+        total = _visible(ordered, near, K, T, frame.depth, threshold, scratch.entries)
+        point, pixel, owned = _by_pixel(scratch.entries, total, scratch.end[: frame.depth.size + 1], index, own)
+        return VisiblePoints.owned(point, pixel, owned, frame.camera.width)
 
     found = []
     with ThreadPoolExecutor() as pool:
@@ -91,63 +94,99 @@ def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDA
         ]
     )  # camera frame: what is seen lies on the positive side of all
     planes = planes / np.linalg.norm(planes[:, :3], axis=1, keepdims=True) @ T
-    middle, half = boxes[:, 0], boxes[:, 1]
-    slack = 1e-5 * (np.abs(middle).sum(1) + half.sum(1) + np.abs(T[:3, 3]).sum())
-    reach = middle @ planes[:, :3].T + half @ np.abs(planes[:, :3]).T + planes[:, 3] + slack[:, None]
-    return np.flatnonzero((reach >= 0).all(1))
+    return np.asarray(_on_positive_side(boxes, planes, np.abs(T[:3, 3]).sum()))
+
+
+@numba.njit(cache=True, nogil=True)
+def _on_positive_side(boxes, planes, distance):  # type: ignore[no-untyped-def]
+    """Return the boxes that reach the positive side of all planes; `distance`: of map and camera frame, 1-norm."""
+    found, total = np.empty(len(boxes), np.int64), 0
+    for b in range(len(boxes)):
+        size = distance
+        for axis in range(3):
+            size += abs(boxes[b, 0, axis]) + boxes[b, 1, axis]
+        inside = True
+        for k in range(len(planes)):
+            reach = planes[k, 3] + 1e-5 * size
+            for axis in range(3):
+                reach += planes[k, axis] * boxes[b, 0, axis] + abs(planes[k, axis]) * boxes[b, 1, axis]
+            inside &= reach >= 0
+        found[total] = b
+        total += inside
+    return found[:total]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _visible(points, index, blocks, K, T, depth, threshold, found):  # type: ignore[no-untyped-def]
-    """Write point and pixel of the visible points of these blocks into `found` (2×M int32) and return their number.
+def _visible(points, blocks, K, T, depth, threshold, entries):  # type: ignore[no-untyped-def]
+    """Write place and pixel of the visible points of these blocks into `entries` and return their number.
 
-    A block is projected as a whole before any of its points is tested, and what is not visible is written as well and
-    overwritten by the next: without branches, eight at once, and none to guess.
+    A block is projected as a whole, then its pixels are fetched, then tested, and what is not visible is written as
+    well and overwritten by the next: without branches, eight at once, and none to guess.
     """
     H, W = depth.shape
     measured = depth.reshape(-1)
     half = np.float32(0.5)
-    z, pixel = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.int32)
-    total = 0
+    z, at, there = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.float32)
+    place, pixel = entries[0], entries[1]
+    total = np.uint64(0)
     for b in blocks:
         first, end = b * _BLOCK, min((b + 1) * _BLOCK, points.shape[1])
         X, Y, Z = points[0, first:end], points[1, first:end], points[2, first:end]
-        for i in range(end - first):
+        size = np.uint64(end - first)
+        for i in range(size):
             xc = T[0, 0] * X[i] + T[0, 1] * Y[i] + T[0, 2] * Z[i] + T[0, 3]
             yc = T[1, 0] * X[i] + T[1, 1] * Y[i] + T[1, 2] * Z[i] + T[1, 3]
             zc = T[2, 0] * X[i] + T[2, 1] * Y[i] + T[2, 2] * Z[i] + T[2, 3]
             u = np.floor((K[0, 0] * xc + K[0, 1] * yc) / zc + K[0, 2] + half)
             v = np.floor(K[1, 1] * yc / zc + K[1, 2] + half)
             shown = (zc > np.float32(1e-6)) & (u >= 0) & (v >= 0) & (u < W) & (v < H)
-            pixel[i] = np.int32(v) * np.int32(W) + np.int32(u) if shown else np.int32(-1)
+            at[i] = np.int32(v) * np.int32(W) + np.int32(u) if shown else np.int32(-1)
             z[i] = zc
-        for i in range(end - first):
-            d = measured[max(pixel[i], 0)]
-            near = abs(d * np.float32(0.001) - z[i]) <= threshold
-            found[0, total], found[1, total] = index[first + i], pixel[i]
-            total += (pixel[i] >= 0) & (d > 0) & near
-    return total
+        for i in range(size):
+            there[i] = measured[np.uint32(max(at[i], 0))]
+        for i in range(size):
+            near = abs(np.float64(there[i]) * np.float32(0.001) - z[i]) <= threshold
+            at[i] = at[i] if (there[i] > 0) & near else np.int32(-1)
+        for i in range(size):
+            place[total], pixel[total] = first + i, at[i]
+            total += np.uint64(at[i] >= 0)
+    return int(total)
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_pixel(found, pixels):  # type: ignore[no-untyped-def]
-    """Return point and pixel (of 2×M int32) sorted by pixel, then by point: a counting sort, few points to a pixel."""
-    point, pixel = found
-    end = np.zeros(pixels + 1, np.int32)
-    for p in pixel:
-        end[p + 1] += 1
-    for p in range(pixels):
-        end[p + 1] += end[p]
-    points, at = np.empty(len(point), np.int32), np.empty(len(point), np.int32)
-    for e in range(len(point)):
-        slot = end[pixel[e]]
-        points[slot], at[slot] = point[e], pixel[e]
-        end[pixel[e]] = slot + 1
-    for e in range(1, len(point)):
-        own = points[e]
+def _by_pixel(entries, total, end, index, superpoint):  # type: ignore[no-untyped-def]
+    """Return the entries sorted by pixel, then by point: a counting sort, few points to a pixel.
+
+    Args:
+        entries: 5×M int32; the first two rows hold each entry's place and pixel, the others are scratch.
+        total: entries.
+        end: one more than pixels, uint32, scratch.
+        index: N int32, the point of each place.
+        superpoint: N int32, the superpoint of each place.
+
+    Returns:
+        point, pixel and superpoint (M int32 each, the last in `entries`).
+    """
+    place, pixel, moved, at, own = entries
+    one, total = np.uint64(1), np.uint64(total)
+    end[:] = 0
+    for e in range(total):
+        end[np.uint64(pixel[e]) + one] += 1
+    for p in range(one, np.uint64(len(end))):
+        end[p] += end[p - one]
+    for e in range(total):
+        slot = end[np.uint32(pixel[e])]
+        moved[slot], at[slot] = place[e], pixel[e]
+        end[np.uint32(pixel[e])] = slot + 1
+    point = np.empty(total, np.int32)
+    for e in range(total):
+        of = np.uint32(moved[e])
+        point[e], own[e] = index[of], superpoint[of]
+    for e in range(one, total):
         slot = e
-        while slot > 0 and at[slot - 1] == at[e] and points[slot - 1] > own:
-            points[slot] = points[slot - 1]
-            slot -= 1
-        points[slot] = own
-    return points, at
+        while slot > 0 and (at[slot - one] == at[slot]) & (point[slot - one] > point[slot]):
+            before = slot - one
+            point[slot], point[before] = point[before], point[slot]
+            own[slot], own[before] = own[before], own[slot]
+            slot = before
+    return point, at[:total].copy(), own[:total]

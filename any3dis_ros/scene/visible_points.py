@@ -42,7 +42,14 @@ class VisiblePoints:
         cls, point: NDArray[np.int32], pixel: NDArray[np.int32], superpoint: NDArray[np.int32], width: int
     ) -> VisiblePoints:
         """Find the runs of sorted entries; `superpoint`: N int32, superpoint of each map point."""
-        run, owner = _runs(point, superpoint)
+        return cls.owned(point, pixel, superpoint[point], width)
+
+    @classmethod
+    def owned(
+        cls, point: NDArray[np.int32], pixel: NDArray[np.int32], own: NDArray[np.int32], width: int
+    ) -> VisiblePoints:
+        """Find the runs of sorted entries; `own`: M int32, superpoint of each entry."""
+        run, owner = _runs(own)
         block, block_run = _blocks_of(pixel, run)
         return cls(point, pixel, run, owner, block, block_run, width)
 
@@ -112,35 +119,40 @@ def _add_one(views, point):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _runs(point, superpoint):  # type: ignore[no-untyped-def]
+def _runs(own):  # type: ignore[no-untyped-def]
     """Return where the superpoint changes from one entry to the next (R+1, both ends included), and each run's own."""
-    n = len(point)
+    n = len(own)
     run, owner = np.empty(n + 1, np.int32), np.empty(n, np.int32)
-    total = 0
-    last = np.int32(-1)
-    for e in range(n):
-        own = superpoint[point[e]]
-        if own != last:
-            run[total], owner[total], last = e, own, own
-            total += 1
+    total, one = np.uint64(min(n, 1)), np.uint64(1)
+    run[0], owner[:1] = 0, own[:1]
+    for e in range(one, np.uint64(n)):  # all are written, and overwritten by the next unless they begin a run
+        run[total], owner[total] = e, own[e]
+        total += np.uint64(own[e] != own[e - one])
     run[total] = n
-    return run[: total + 1].copy(), owner[:total].copy()
+    return run[: total + one].copy(), owner[:total].copy()
 
 
 @numba.njit(cache=True, nogil=True)
 def _blocks_of(pixel, run):  # type: ignore[no-untyped-def]
-    """Return where the entries of each block begin (B+1, both ends included), and the run of the first of them."""
+    """Return where the entries of each block begin (B+1, both ends included), and the run of the first of them.
+
+    Written by the last entry of each block and by the last run that begins in it, then filled in where none does.
+    """
     blocks = pixel[-1] // PER_BLOCK + 1 if len(pixel) else 1
-    block, block_run = np.zeros(blocks + 1, np.int32), np.zeros(blocks, np.int32)
-    e = r = 0
+    block, block_run = np.zeros(blocks + 1, np.int32), np.zeros(blocks + 1, np.int32)
+    for e in range(np.uint64(len(pixel))):
+        block[np.uint32(pixel[e]) // np.uint32(PER_BLOCK) + np.uint64(1)] = e + 1
     for b in range(blocks):
-        while e < len(pixel) and pixel[e] < b * PER_BLOCK:
-            e += 1
-        while r < len(run) - 2 and run[r + 1] <= e:
-            r += 1
-        block[b], block_run[b] = e, r
-    block[blocks] = len(pixel)
-    return block, block_run
+        block[b + 1] = max(block[b], block[b + 1])
+    for r in range(len(run) - 1):
+        b = pixel[run[r]] // PER_BLOCK
+        block_run[b + (run[r] > block[b])] = r
+    for b in range(1, blocks):
+        block_run[b] = max(block_run[b - 1], block_run[b])
+    for b in range(blocks - 2, -1, -1):
+        if block[b] == block[b + 1]:
+            block_run[b] = block_run[b + 1]
+    return block, block_run[:blocks].copy()
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from any3dis_ros.scene.visible_points import VisiblePoints
+from any3dis_ros.scene.visible_points import PER_BLOCK, VisiblePoints
 from any3dis_ros.tracking.masks import PackedMask
 
 
@@ -14,11 +14,16 @@ def test_runs_of_superpoints_answer_as_counting_points_does(seed, count):
     rng = np.random.default_rng(seed)
     superpoint = rng.integers(0, 4, 50).astype(np.int32)
     point = rng.permutation(50)[:count].astype(np.int32)
-    pixel = np.sort(rng.integers(0, 30, count)).astype(np.int32)
+    pixel = np.sort(rng.integers(0, 150, count)).astype(np.int32)
     visible = VisiblePoints.of(point, pixel, superpoint, 6)
     own = superpoint[point]
     np.testing.assert_array_equal(np.repeat(visible.owner, np.diff(visible.run)), own)
     assert (np.diff(visible.owner) != 0).all()
+    first_pixel = PER_BLOCK * np.arange(pixel[-1] // PER_BLOCK + 1 if count else 1)
+    np.testing.assert_array_equal(visible.block, [*np.searchsorted(pixel, first_pixel), count])
+    if count:
+        of = np.searchsorted(visible.run, visible.block[:-1], side="right") - 1
+        np.testing.assert_array_equal(visible.block_run, of)
     np.testing.assert_array_equal(visible.count(5), np.bincount(own, minlength=5))
     first = int(rng.integers(0, count + 1))
     flags = rng.random(int(rng.integers(0, count - first + 1))) < 0.5
