@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import local
@@ -17,6 +18,7 @@ from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
 
 _BLOCK = 256  # points that are looked at, or passed over, together
+_ROOM = 1 << 22  # values: 16 MB, which NumPy asks the system to hold in huge pages
 
 
 def compute_visibility(
@@ -39,28 +41,50 @@ def compute_visibility(
         progress: told after every keyframe.
     """
     ordered, index, boxes = _blocks(points)
-    own = superpoint[index]
+    superpoint_at = superpoint[index]
     threshold = np.float32(config.occlusion_threshold_m)
     pixels = max((frame.depth.size for frame in frames), default=0)
-    scratch = local()  # memory used again costs less than memory asked for anew
+    of_thread = local()
 
     def project(frame: Frame) -> VisiblePoints:
-        if not hasattr(scratch, "entries"):
-            scratch.entries = np.empty((5, len(boxes) * _BLOCK), np.int32)
-            scratch.end = np.empty(pixels + 1, np.uint32)
+        if not hasattr(of_thread, "memory"):
+            of_thread.memory = _Memory(len(boxes) * _BLOCK, pixels)
+        memory: _Memory = of_thread.memory
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
         near = _in_sight(boxes, frame, float(threshold))
-        total = _visible(ordered, near, K, T, frame.depth, threshold, scratch.entries)
-        point, pixel, owned = _by_pixel(scratch.entries, total, scratch.end[: frame.depth.size + 1], index, own)
-        return VisiblePoints.owned(point, pixel, owned, frame.camera.width)
+        total = _visible(ordered, near, K, T, frame.depth, threshold, memory.entries)
+        point, pixel = memory.room(total), memory.room(total)
+        end = memory.end[: frame.depth.size + 1]
+        _by_pixel(memory.entries, end, index, superpoint_at, point, pixel, memory.owner)
+        return VisiblePoints.owned(point, pixel, memory.owner[:total], frame.camera.width)
 
     found = []
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for i, visible in enumerate(pool.map(project, frames)):
             progress("visibility", i, len(frames))
             found.append(visible)
     progress("visibility", len(frames), len(frames))
     return Visibility(tuple(found), np.bincount(superpoint))
+
+
+class _Memory:
+    """Memory of one thread: scratch used again by each keyframe, and room for what is kept of it.
+
+    Asked of the system page by page, what is kept costs a sixth of all the time; so it is cut from large pieces.
+    """
+
+    def __init__(self, points: int, pixels: int) -> None:
+        self.entries = np.empty((4, points), np.int32)
+        self.owner = np.empty(points, np.int32)
+        self.end = np.empty(pixels + 1, np.uint32)
+        self._left = np.empty(0, np.int32)
+
+    def room(self, size: int) -> NDArray[np.int32]:
+        """Return an array of `size` values that is used for nothing else."""
+        if len(self._left) < size:
+            self._left = np.empty(max(size, _ROOM), np.int32)
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
 
 
 def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
@@ -154,39 +178,36 @@ def _visible(points, blocks, K, T, depth, threshold, entries):  # type: ignore[n
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_pixel(entries, total, end, index, superpoint):  # type: ignore[no-untyped-def]
-    """Return the entries sorted by pixel, then by point: a counting sort, few points to a pixel.
+def _by_pixel(entries, end, index, superpoint, point, pixel, owner):  # type: ignore[no-untyped-def]
+    """Sort entries by pixel, then by point: a counting sort, few points to a pixel.
 
     Args:
-        entries: 5×M int32; the first two rows hold each entry's place and pixel, the others are scratch.
-        total: entries.
+        entries: 4×N int32; the first two rows hold each entry's place and pixel, the others are scratch.
         end: one more than pixels, uint32, scratch.
         index: N int32, the point of each place.
         superpoint: N int32, the superpoint of each place.
-
-    Returns:
-        point, pixel and superpoint (M int32 each, the last in `entries`).
+        point: M int32, filled with each entry's point.
+        pixel: M int32, filled with each entry's pixel.
+        owner: N int32, the first M filled with each entry's superpoint.
     """
-    place, pixel, moved, at, own = entries
-    one, total = np.uint64(1), np.uint64(total)
+    place, at, moved, moved_at = entries
+    one, total = np.uint64(1), np.uint64(len(point))
     end[:] = 0
     for e in range(total):
-        end[np.uint64(pixel[e]) + one] += 1
+        end[np.uint64(at[e]) + one] += 1
     for p in range(one, np.uint64(len(end))):
         end[p] += end[p - one]
     for e in range(total):
-        slot = end[np.uint32(pixel[e])]
-        moved[slot], at[slot] = place[e], pixel[e]
-        end[np.uint32(pixel[e])] = slot + 1
-    point = np.empty(total, np.int32)
+        slot = end[np.uint32(at[e])]
+        moved[slot], moved_at[slot] = place[e], at[e]
+        end[np.uint32(at[e])] = slot + 1
     for e in range(total):
-        of = np.uint32(moved[e])
-        point[e], own[e] = index[of], superpoint[of]
+        own = np.uint32(moved[e])
+        point[e], pixel[e], owner[e] = index[own], moved_at[e], superpoint[own]
     for e in range(one, total):
         slot = e
-        while slot > 0 and (at[slot - one] == at[slot]) & (point[slot - one] > point[slot]):
+        while slot > 0 and (pixel[slot - one] == pixel[slot]) & (point[slot - one] > point[slot]):
             before = slot - one
             point[slot], point[before] = point[before], point[slot]
-            own[slot], own[before] = own[before], own[slot]
+            owner[slot], owner[before] = owner[before], owner[slot]
             slot = before
-    return point, at[:total].copy(), own[:total]
