@@ -94,11 +94,27 @@ def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[n
         The points in that order (3×N), their indices in the map (N), and the boxes of the blocks (B×2×3, middle and
         half extent; metres, map frame).
     """
-    order = cKDTree(points, leafsize=_BLOCK, compact_nodes=False, balanced_tree=False).indices.astype(np.int32)
-    ordered = points[order]
-    first = np.arange(0, len(points), _BLOCK)
-    low, high = (f.reduceat(ordered.astype(np.float64), first, axis=0) for f in (np.minimum, np.maximum))
-    return np.ascontiguousarray(ordered.T), order, np.stack([(low + high) / 2, (high - low) / 2], 1)
+    order = cKDTree(points, leafsize=_BLOCK, compact_nodes=False, balanced_tree=False).indices
+    return _gathered(points, order)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gathered(points, order):  # type: ignore[no-untyped-def]
+    """Return the points in this order, the order as int32, and the boxes of the blocks."""
+    N = len(order)
+    ordered, index = np.empty((3, N), np.float32), np.empty(N, np.int32)
+    boxes = np.empty(((N + _BLOCK - 1) // _BLOCK, 2, 3))
+    for b in range(len(boxes)):
+        first, end = b * _BLOCK, min((b + 1) * _BLOCK, N)
+        for place in range(first, end):
+            point = np.uint64(order[place])
+            index[place] = point
+            for axis in range(3):
+                ordered[axis, place] = points[point, axis]
+        for axis in range(3):
+            low, high = np.float64(ordered[axis, first:end].min()), np.float64(ordered[axis, first:end].max())
+            boxes[b, 0, axis], boxes[b, 1, axis] = (low + high) / 2, (high - low) / 2
+    return ordered, index, boxes
 
 
 def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDArray[np.int64]:
