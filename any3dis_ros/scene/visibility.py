@@ -70,7 +70,7 @@ def compute_visibility(
 class _Memory:
     """Memory of one thread: scratch used again by each keyframe, and room for what is kept of it.
 
-    Asked of the system page by page, what is kept costs a sixth of all the time; so it is cut from large pieces.
+    Asked of the system page by page, what is kept costs a tenth of all the time; so it is cut from large pieces.
     """
 
     def __init__(self, points: int, pixels: int) -> None:
