@@ -55,7 +55,7 @@ class Measured:
 
 
 def repeated(meter: Meter, stage: str, work: Callable[[], object]) -> object:
-    """Return what the work returns, measured up to three times; the first time alone it asks for memory never used."""
+    """Return what the work returns, measured up to three times."""
     for _ in range(REPEATS):
         out = None  # not held beside the next
         with meter(stage):
