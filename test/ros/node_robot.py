@@ -6,6 +6,7 @@ from array import array
 
 import numpy as np
 from boxes import PerfectTracker
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.action import ActionClient
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
@@ -91,6 +92,20 @@ class Asker:
         future = handle.get_result_async()
         self.robot.wire.until(future.done, "a result")
         return future.result()
+
+
+class Listener:
+    """Keeps the last of /diagnostics by part: level, message, values."""
+
+    def __init__(self, robot) -> None:
+        self.parts = {}
+        robot.node.create_subscription(DiagnosticArray, "/diagnostics", self._take, 10)
+
+    def _take(self, message) -> None:
+        for status in message.status:
+            name, part = status.name.split(": ")
+            assert name == "/any3dis"
+            self.parts[part] = (status.level, status.message, {v.key: v.value for v in status.values})
 
 
 def keyframes(node):

@@ -10,9 +10,9 @@ from installed import rclpy_or_skip
 rclpy_or_skip()
 pytest.importorskip("any3dis_ros.msg", reason="the interfaces are not built", exc_type=ImportError)
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticStatus  # noqa: E402
 from lifecycle_msgs.msg import State  # noqa: E402
-from node_robot import START_NS, Robot, driven, keyframes  # noqa: E402
+from node_robot import START_NS, Listener, Robot, driven, keyframes  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import CameraInfo, PointCloud2  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
@@ -114,20 +114,6 @@ def test_keyframes_are_fused_as_they_come_into_the_map_of_all_at_once(wire, star
     assert len(fused) == before  # nothing was left to do
     cloud = robot.latched(PointCloud2, "/any3dis/instance_cloud", LATCHED)
     assert cloud.width == len(fuse(node.inputs.ingest.frames(), configuration(node).map))
-
-
-class Listener:
-    """Keeps the last diagnostics by part."""
-
-    def __init__(self, robot) -> None:
-        self.parts = {}
-        robot.node.create_subscription(DiagnosticArray, "/diagnostics", self._take, 10)
-
-    def _take(self, message) -> None:
-        for status in message.status:
-            name, part = status.name.split(": ")
-            assert name == "/any3dis"
-            self.parts[part] = (status.level, status.message, {v.key: v.value for v in status.values})
 
 
 def test_diagnostics_tell_what_arrives_what_is_held_and_what_the_last_run_took(wire, start, robot, two_boxes):
