@@ -10,15 +10,16 @@ from threading import local
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from any3dis_ros.config import VisibilityConfig
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.scene.visible_points import Visibility, VisiblePoints
+from any3dis_ros.scene.visible_points import Room, Visibility, VisiblePoints
 
 _BLOCK = 256  # points that are looked at, or passed over, together
-_ROOM = 1 << 22  # values: 16 MB, which NumPy asks the system to hold in huge pages
+_CELL_BITS = 8  # at most so many tell the cell along each side of the grid that brings points together
+_SPREAD = np.array([int(f"{x:b}", 8) for x in range(1 << _CELL_BITS)], np.uint32)  # the bits of x, two free between
+_SAMPLE = 4096  # points that tell where nearly all lie, about
 
 
 def compute_visibility(
@@ -53,10 +54,9 @@ def compute_visibility(
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
         near = _in_sight(boxes, frame, float(threshold))
         total = _visible(ordered, near, K, T, frame.depth, threshold, memory.entries)
-        point, pixel = memory.room(total), memory.room(total)
-        end = memory.end[: frame.depth.size + 1]
-        _by_pixel(memory.entries, end, index, superpoint_at, point, pixel, memory.owner)
-        return VisiblePoints.owned(point, pixel, memory.owner[:total], frame.camera.width)
+        point, pixel, own = memory.room(total), memory.room(total), memory.own[:total]
+        _by_pixel(memory.entries, memory.end[: frame.depth.size + 1], index, superpoint_at, point, pixel, own)
+        return VisiblePoints.owned(point, pixel, own, frame.camera.width, memory.room)
 
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -68,53 +68,68 @@ def compute_visibility(
 
 
 class _Memory:
-    """Memory of one thread: scratch used again by each keyframe, and room for what is kept of it.
-
-    Asked of the system page by page, what is kept costs a tenth of all the time; so it is cut from large pieces.
-    """
+    """Memory of one thread: scratch used again by each keyframe, and room for what is kept of it."""
 
     def __init__(self, points: int, pixels: int) -> None:
-        self.entries = np.empty((4, points), np.int32)
-        self.owner = np.empty(points, np.int32)
+        self.entries = np.empty((2, points), np.int32)
+        self.own = np.empty(points, np.int32)
         self.end = np.empty(pixels + 1, np.uint32)
-        self._left = np.empty(0, np.int32)
-
-    def room(self, size: int) -> NDArray[np.int32]:
-        """Return an array of `size` values that is used for nothing else."""
-        if len(self._left) < size:
-            self._left = np.empty(max(size, _ROOM), np.int32)
-        taken, self._left = self._left[:size], self._left[size:]
-        return taken
+        self.room = Room()
 
 
 def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
-    """Order the points so that every `_BLOCK` of them lie together, as the leaves of a k-d tree do.
+    """Order the points so that every `_BLOCK` of them lie together: by cells of a grid, the cells in Z-order.
+
+    The grid is laid where nearly all points lie, those outside go into its outermost cells. Of n³ cells surfaces cross
+    about n²; n is chosen so that each of those holds about a block.
 
     Returns:
         The points in that order (3×N), their indices in the map (N), and the boxes of the blocks (B×2×3, middle and
         half extent; metres, map frame).
     """
-    order = cKDTree(points, leafsize=_BLOCK, compact_nodes=False, balanced_tree=False).indices
-    return _gathered(points, order)
+    N = len(points)
+    ordered, index = np.empty((3, N), np.float32), np.empty(N, np.int32)
+    boxes = np.empty(((N + _BLOCK - 1) // _BLOCK, 2, 3))
+    if N:
+        low, high = np.percentile(points[:: max(N // _SAMPLE, 1)], (1, 99), axis=0)
+        side = max(1.2 * float((high - low).max()), 1e-3)
+        corner = ((low + high) / 2 - side / 2).astype(np.float32)
+        cells = 1 << int(np.clip(np.round(np.log2(N / _BLOCK) / 2), 0, _CELL_BITS))
+        _by_cell(points, corner, np.float32(cells / side), cells, index)
+        _gather(points, index, ordered, boxes)
+    return ordered, index, boxes
 
 
 @numba.njit(cache=True, nogil=True)
-def _gathered(points, order):  # type: ignore[no-untyped-def]
-    """Return the points in this order, the order as int32, and the boxes of the blocks."""
-    N = len(order)
-    ordered, index = np.empty((3, N), np.float32), np.empty(N, np.int32)
-    boxes = np.empty(((N + _BLOCK - 1) // _BLOCK, 2, 3))
+def _by_cell(points, corner, cells_per_m, cells, index):  # type: ignore[no-untyped-def]
+    """Fill in the points' indices, sorted by cell of a grid of so many along each side: a counting sort."""
+    cell, end = np.empty(len(points), np.uint32), np.zeros(cells**3 + 1, np.uint32)
+    one, last = np.uint64(1), np.float32(cells - 1)
+    for i in range(np.uint64(len(points))):
+        x = min(max((points[i, 0] - corner[0]) * cells_per_m, np.float32(0)), last)
+        y = min(max((points[i, 1] - corner[1]) * cells_per_m, np.float32(0)), last)
+        z = min(max((points[i, 2] - corner[2]) * cells_per_m, np.float32(0)), last)
+        cell[i] = _SPREAD[np.uint32(x)] | _SPREAD[np.uint32(y)] << one | _SPREAD[np.uint32(z)] << np.uint64(2)
+        end[np.uint64(cell[i]) + one] += 1
+    for c in range(one, np.uint64(len(end))):
+        end[c] += end[c - one]
+    for i in range(np.uint64(len(points))):
+        index[end[cell[i]]] = i
+        end[cell[i]] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(points, index, ordered, boxes):  # type: ignore[no-untyped-def]
+    """Fill in the points in this order, and the boxes of the blocks."""
     for b in range(len(boxes)):
-        first, end = b * _BLOCK, min((b + 1) * _BLOCK, N)
+        first, end = b * _BLOCK, min((b + 1) * _BLOCK, len(index))
         for place in range(first, end):
-            point = np.uint64(order[place])
-            index[place] = point
+            point = np.uint64(index[place])
             for axis in range(3):
                 ordered[axis, place] = points[point, axis]
         for axis in range(3):
             low, high = np.float64(ordered[axis, first:end].min()), np.float64(ordered[axis, first:end].max())
             boxes[b, 0, axis], boxes[b, 1, axis] = (low + high) / 2, (high - low) / 2
-    return ordered, index, boxes
 
 
 def _in_sight(boxes: NDArray[np.float64], frame: Frame, threshold: float) -> NDArray[np.int64]:
@@ -194,19 +209,19 @@ def _visible(points, blocks, K, T, depth, threshold, entries):  # type: ignore[n
 
 
 @numba.njit(cache=True, nogil=True)
-def _by_pixel(entries, end, index, superpoint, point, pixel, owner):  # type: ignore[no-untyped-def]
+def _by_pixel(entries, end, index, superpoint, point, pixel, own):  # type: ignore[no-untyped-def]
     """Sort entries by pixel, then by point: a counting sort, few points to a pixel.
 
     Args:
-        entries: 4×N int32; the first two rows hold each entry's place and pixel, the others are scratch.
+        entries: 2×N int32; the first M of the rows hold each entry's place and pixel.
         end: one more than pixels, uint32, scratch.
         index: N int32, the point of each place.
         superpoint: N int32, the superpoint of each place.
         point: M int32, filled with each entry's point.
         pixel: M int32, filled with each entry's pixel.
-        owner: N int32, the first M filled with each entry's superpoint.
+        own: M int32, filled with each entry's superpoint.
     """
-    place, at, moved, moved_at = entries
+    place, at = entries
     one, total = np.uint64(1), np.uint64(len(point))
     end[:] = 0
     for e in range(total):
@@ -214,16 +229,14 @@ def _by_pixel(entries, end, index, superpoint, point, pixel, owner):  # type: ig
     for p in range(one, np.uint64(len(end))):
         end[p] += end[p - one]
     for e in range(total):
-        slot = end[np.uint32(at[e])]
-        moved[slot], moved_at[slot] = place[e], at[e]
-        end[np.uint32(at[e])] = slot + 1
-    for e in range(total):
-        own = np.uint32(moved[e])
-        point[e], pixel[e], owner[e] = index[own], moved_at[e], superpoint[own]
+        p, i = np.uint32(at[e]), np.uint32(place[e])
+        slot = end[p]
+        end[p] = slot + np.uint32(1)
+        point[slot], pixel[slot], own[slot] = index[i], at[e], superpoint[i]
     for e in range(one, total):
         slot = e
         while slot > 0 and (pixel[slot - one] == pixel[slot]) & (point[slot - one] > point[slot]):
             before = slot - one
             point[slot], point[before] = point[before], point[slot]
-            owner[slot], owner[before] = owner[before], owner[slot]
+            own[slot], own[before] = own[before], own[slot]
             slot = before

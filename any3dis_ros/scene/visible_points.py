@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -10,6 +11,26 @@ from numpy.typing import NDArray
 
 PER_BLOCK = 16
 """Pixels to a block of `VisiblePoints`: some ten entries lie in it, and a run or two begin."""
+
+_PIECE = 1 << 24  # values: 64 MB, which NumPy asks the system to hold in huge pages; only what is written takes memory
+
+
+class Room:
+    """Gives arrays to be kept, cut from large pieces: asking the system for memory page by page takes long."""
+
+    def __init__(self) -> None:
+        self._left = np.empty(0, np.int32)
+
+    def __call__(self, size: int) -> NDArray[np.int32]:
+        """Return an array of `size` values that is used for nothing else."""
+        if len(self._left) < size:
+            self._left = np.empty(max(size, _PIECE), np.int32)
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+
+def _alone(size: int) -> NDArray[np.int32]:
+    return np.empty(size, np.int32)
 
 
 @dataclass(frozen=True)
@@ -46,12 +67,19 @@ class VisiblePoints:
 
     @classmethod
     def owned(
-        cls, point: NDArray[np.int32], pixel: NDArray[np.int32], own: NDArray[np.int32], width: int
+        cls,
+        point: NDArray[np.int32],
+        pixel: NDArray[np.int32],
+        own: NDArray[np.int32],
+        width: int,
+        room: Callable[[int], NDArray[np.int32]] = _alone,
     ) -> VisiblePoints:
-        """Find the runs of sorted entries; `own`: M int32, superpoint of each entry."""
-        run, owner = _runs(own)
-        block, block_run = _blocks_of(pixel, run)
-        return cls(point, pixel, run, owner, block, block_run, width)
+        """Find the runs of sorted entries; `own`: M int32, superpoint of each entry; `room` gives arrays of a size."""
+        R, B = _runs(own), int(pixel[-1]) // PER_BLOCK + 1 if len(pixel) else 1
+        run, owner, block, block_run = room(R + 1), room(R + 1), room(B + 1), room(B + 1)
+        _fill_runs(own, run, owner)
+        _fill_blocks(pixel, run, block, block_run)
+        return cls(point, pixel, run, owner[:R], block, block_run[:B], width)
 
     def rows(self, first: int, end: int) -> slice:
         """Return the entries whose pixel row lies in [first, end)."""
@@ -120,26 +148,38 @@ def _add_one(views, point):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _runs(own):  # type: ignore[no-untyped-def]
-    """Return where the superpoint changes from one entry to the next (R+1, both ends included), and each run's own."""
-    n = len(own)
-    run, owner = np.empty(n + 1, np.int32), np.empty(n, np.int32)
-    total, one = np.uint64(min(n, 1)), np.uint64(1)
-    run[0], owner[:1] = 0, own[:1]
-    for e in range(one, np.uint64(n)):  # all are written, and overwritten by the next unless they begin a run
-        run[total], owner[total] = e, own[e]
+    """Return how many runs of one superpoint the entries are."""
+    one, total = np.uint64(1), np.uint64(min(len(own), 1))
+    for e in range(one, np.uint64(len(own))):
         total += np.uint64(own[e] != own[e - one])
-    run[total] = n
-    return run[: total + one].copy(), owner[:total].copy()
+    return int(total)
 
 
 @numba.njit(cache=True, nogil=True)
-def _blocks_of(pixel, run):  # type: ignore[no-untyped-def]
-    """Return where the entries of each block begin (B+1, both ends included), and the run of the first of them.
+def _fill_runs(own, run, owner):  # type: ignore[no-untyped-def]
+    """Fill in where the superpoint changes from one entry to the next (R+1, both ends included), and each run's own.
 
-    Written by the last entry of each block and by the last run that begins in it, then filled in where none does.
+    All are written, and overwritten by the next unless they begin a run; so `owner` has a place more than runs.
     """
-    blocks = pixel[-1] // PER_BLOCK + 1 if len(pixel) else 1
-    block, block_run = np.zeros(blocks + 1, np.int32), np.zeros(blocks + 1, np.int32)
+    n = len(own)
+    total, one = np.uint64(min(n, 1)), np.uint64(1)
+    run[0] = 0
+    owner[: min(n, 1)] = own[:1]
+    for e in range(one, np.uint64(n)):
+        run[total], owner[total] = e, own[e]
+        total += np.uint64(own[e] != own[e - one])
+    run[total] = n
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_blocks(pixel, run, block, block_run):  # type: ignore[no-untyped-def]
+    """Fill in where the entries of each block begin (B+1, both ends included), and the run of the first of them.
+
+    Written by the last entry of each block and by the last run that begins in it, then filled in where none does; a run
+    that begins amid the last block is written behind the end.
+    """
+    blocks = len(block) - 1
+    block[:], block_run[:] = 0, 0
     for e in range(np.uint64(len(pixel))):
         block[np.uint32(pixel[e]) // np.uint32(PER_BLOCK) + np.uint64(1)] = e + 1
     for b in range(blocks):
@@ -152,7 +192,6 @@ def _blocks_of(pixel, run):  # type: ignore[no-untyped-def]
     for b in range(blocks - 2, -1, -1):
         if block[b] == block[b + 1]:
             block_run[b] = block_run[b + 1]
-    return block, block_run[:blocks].copy()
 
 
 @numba.njit(cache=True, nogil=True)

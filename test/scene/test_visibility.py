@@ -50,6 +50,31 @@ def test_against_brute_force(seed, threshold):
     assert (np.diff(visible.pixel) >= 0).all()
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["spread", "a few far away", "all in one place", "on a line"]))
+def test_points_are_seen_as_each_few_of_them_alone(seed, kind):
+    rng = np.random.default_rng(seed)
+    points = (rng.random((3000, 3)) * [4, 3, 6] - [2, 1.5, 1]).astype(np.float32)
+    if kind == "a few far away":
+        points[rng.integers(0, 3000, 5)] *= 1e6
+    elif kind == "all in one place":
+        points[:] = [0.1, 0.1, 2.0]
+    elif kind == "on a line":
+        points[:, :2] = 0.1
+    frame = Frame(
+        0, np.zeros((30, 40, 3), np.uint8), rng.integers(0, 5000, (30, 40)).astype(np.uint16), CAMERA, np.eye(4)
+    )
+
+    def seen(first, end):
+        own = np.arange(3000, dtype=np.int32)[first:end]
+        (k,) = compute_visibility(points[own], own % 7, [frame], VisibilityConfig(0.5)).keyframes
+        return list(zip(k.pixel.tolist(), own[k.point].tolist(), strict=True))
+
+    alone = [entry for first in range(0, 3000, 100) for entry in seen(first, first + 100)]
+    assert seen(0, 3000) == sorted(alone)
+    assert alone or kind in ("all in one place", "on a line")
+
+
 def test_occluded_points_are_not_visible(two_boxes):
     frames, hits = two_boxes
     cloud = fuse(frames, MapConfig(voxel_size_m=0.03))
