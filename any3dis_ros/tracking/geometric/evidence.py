@@ -48,10 +48,10 @@ class Workspace(NamedTuple):
         covered: N+1 float64, pixels of each superpixel that voxels cover, those counted twice that are covered twice.
         state: N int8, what the mask takes of each superpixel.
         vote: h·w float32, evidence of each pixel of split superpixels where `stamp` equals `tick`.
-        stamp: h·w int64, the tick at which a pixel was last touched.
+        stamp: h·w int32, the tick at which a pixel was last touched.
         inside: h·w+8 uint8, the pixels of a mask's box, row by row, 1 inside.
         lesson: h·w int32, the pixels that a view teaches the memory.
-        tick: 1 int64.
+        tick: 1 int32.
     """
 
     memory: VoxelMemory
@@ -65,10 +65,10 @@ class Workspace(NamedTuple):
     covered: NDArray[np.float64]
     state: NDArray[np.int8]
     vote: NDArray[np.float32]
-    stamp: NDArray[np.int64]
+    stamp: NDArray[np.int32]
     inside: NDArray[np.uint8]
     lesson: NDArray[np.int32]
-    tick: NDArray[np.int64]
+    tick: NDArray[np.int32]
 
 
 def new_workspace(views: Views) -> Workspace:
@@ -86,10 +86,10 @@ def new_workspace(views: Views) -> Workspace:
         np.zeros(labels, np.float64),
         np.zeros(labels, np.int8),
         np.zeros(pixels, np.float32),
-        np.zeros(pixels, np.int64),
+        np.zeros(pixels, np.int32),
         np.zeros(pixels + 8, np.uint8),
         np.zeros(pixels, np.int32),
-        np.zeros(1, np.int64),
+        np.zeros(1, np.int32),
     )
 
 
