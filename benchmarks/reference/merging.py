@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from any3dis_ros.config import MergingConfig
 
 
-def shared_points(mask: Callable[[int], NDArray[np.bool_]], rows: range, count: int) -> NDArray[np.int64]:
-    """Return the points that proposals `rows` share with each of `count`, counted pair by pair; R×Q.
+def shared_points(masks: Sequence[NDArray[np.bool_]], rows: range) -> NDArray[np.int64]:
+    """Return the points that some proposals share with each, counted pair by pair; R×Q.
 
-    `mask` gives the point mask (N bool) of a proposal.
+    Args:
+        masks: the points of each of Q proposals, N bool.
+        rows: R of the proposals.
     """
-    masks = [mask(q) for q in range(count)]
-    return np.array([[np.count_nonzero(masks[a] & masks[b]) for b in range(count)] for a in rows], np.int64)
+    return np.array([[np.count_nonzero(masks[a] & other) for other in masks] for a in rows], np.int64)
 
 
 def suppress(shared: NDArray[np.int64], confidence: NDArray[np.float64], config: MergingConfig) -> list[int]:

@@ -10,7 +10,6 @@ from importlib.metadata import version
 import numpy as np
 
 from benchmarks import tables
-from benchmarks.speed.large_room import SEED
 
 AXES = ("points", "keyframes", "tracks")
 SHORTEST = 0.1  # CPU seconds at the largest size under which an exponent is noise
@@ -48,7 +47,7 @@ def median_of(rounds: Sequence[Result]) -> Result:
 def text(results: Sequence[Result]) -> str:
     """Return all tables with what they were measured on."""
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    machine = f"Python {platform.python_version()}, {libraries}; {platform.machine()}; room of seed {SEED}"
+    machine = f"Python {platform.python_version()}, {libraries}; {platform.machine()}"
     parts = [f"## Speed of each stage\n\n{machine}. Seconds are of the CPU over all threads unless they say wall."]
     parts += [against(r) for r in results if r.reference]
     parts += [growth(axis, results) for axis in AXES if sum(axis in r.axes for r in results) > 1]

@@ -198,7 +198,8 @@ def refer(
 
     def lift_some() -> list[NDArray[np.bool_]]:
         inside = [proposals.in_mask(d, v, p) for d, (v, p) in zip(dense, shown, strict=True)]
-        proposals.lift(inside, visible, points_of)
+        for flags in inside:  # how many points of each superpoint are visible is known, as the product knows it
+            projection.counted(flags, points_of)
         return inside
 
     inside: list[NDArray[np.bool_]] = m.refer(  # type: ignore[assignment]
@@ -208,17 +209,17 @@ def refer(
     m.refer(
         "Algorithm 1",
         lambda: proposals.objective(theta, superpoint, inside, visible),
-        len(dense) / (len(followed) * T * T),
+        len(dense) / sum(len(t.masks) ** 2 for t in followed),
         f"one step over {len(dense)} views",
     )
     paired = min(PAIRED, len(several))
-    member = np.zeros((paired, len(points_of)), bool)
-    for row, p in zip(member, several, strict=False):
+    held = np.zeros((paired, len(points_of)), bool)
+    for row, p in zip(held, several, strict=False):
         row[p.superpoints] = True
-    rows = range(max(paired // 10, 1))
+    member, rows = list(held[:, superpoint]), range(max(paired // 10, 1))
     m.refer(
         "merging",
-        lambda: merging.shared_points(lambda q: member[q][superpoint], rows, paired),
+        lambda: merging.shared_points(member, rows),
         len(rows) * paired / (len(several) * (len(several) + 1) / 2),
-        f"{len(rows) * paired} pairs",
+        f"{len(rows) * paired} pairs of masks",
     )

@@ -135,7 +135,7 @@ def test_merging_equals_point_masks(seed, smallest, count):
         coverage = rng.choice([0.5, 0.75, 1.0], len(own)).astype(np.float32)
         several.append(Proposal(own, coverage, Evidence(0, 0, 1.0, 1.0, 1.0, 1.0, 1)))
     config = MergingConfig(min_points=smallest)
-    shared = merging.shared_points(lambda q: np.isin(superpoint, several[q].superpoints), range(count), count)
+    shared = merging.shared_points([np.isin(superpoint, p.superpoints) for p in several], range(count))
     found = overlap(several, size)
     np.testing.assert_array_equal(found.toarray(), shared)
     assert rank(confidence, found, config) == merging.suppress(shared, confidence, config)
