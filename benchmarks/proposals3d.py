@@ -159,7 +159,8 @@ def main() -> None:
         f"{args.replicates} replicates; percent; things of at least {EvaluationConfig().min_points} points."
     )
     name = f"proposals3d_{'snapping_' if args.snapping else ''}{kind}"
-    tables.keep(name, f"{title}\n\n{tables.markdown(list(table[0]), body)}", table, args.output)
+    stated = {"scenes": ", ".join(scenes.describe(s).origin for s in args.scenes)}
+    tables.keep(name, f"{title}\n\n{tables.markdown(list(table[0]), body)}", table, args.output, stated)
 
 
 if __name__ == "__main__":
