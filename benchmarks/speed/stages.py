@@ -216,7 +216,7 @@ def refer(
     held = np.zeros((paired, len(points_of)), bool)
     for row, p in zip(held, several, strict=False):
         row[p.superpoints] = True
-    member, rows = list(held[:, superpoint]), range(max(paired // 10, 1))
+    member, rows = [own[superpoint] for own in held], range(max(paired // 10, 1))
     m.refer(
         "merging",
         lambda: merging.shared_points(member, rows),
