@@ -106,11 +106,12 @@ def _by_cell(points, corner, cells_per_m, cells, index):  # type: ignore[no-unty
     cell, end = np.empty(len(points), np.uint32), np.zeros(cells**3 + 1, np.uint32)
     one, last = np.uint64(1), np.float32(cells - 1)
     for i in range(np.uint64(len(points))):
-        x = min(max((points[i, 0] - corner[0]) * cells_per_m, np.float32(0)), last)
-        y = min(max((points[i, 1] - corner[1]) * cells_per_m, np.float32(0)), last)
-        z = min(max((points[i, 2] - corner[2]) * cells_per_m, np.float32(0)), last)
-        cell[i] = _SPREAD[np.uint32(x)] | _SPREAD[np.uint32(y)] << one | _SPREAD[np.uint32(z)] << np.uint64(2)
-        end[np.uint64(cell[i]) + one] += 1
+        own = np.uint64(0)
+        for axis in range(3):
+            at = min(max((points[i, axis] - corner[axis]) * cells_per_m, np.float32(0)), last)
+            own |= _SPREAD[np.uint32(at)] << np.uint64(axis)
+        cell[i] = own
+        end[own + one] += 1
     for c in range(one, np.uint64(len(end))):
         end[c] += end[c - one]
     for i in range(np.uint64(len(points))):

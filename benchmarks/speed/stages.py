@@ -212,14 +212,11 @@ def refer(
         len(dense) / sum(len(t.masks) ** 2 for t in followed),
         f"one step over {len(dense)} views",
     )
-    paired = min(PAIRED, len(several))
-    held = np.zeros((paired, len(points_of)), bool)
-    for row, p in zip(held, several, strict=False):
-        row[p.superpoints] = True
-    member, rows = [own[superpoint] for own in held], range(max(paired // 10, 1))
+    member = [np.isin(superpoint, p.superpoints) for p in several[:PAIRED]]
+    rows = range(max(len(member) // 10, 1))
     m.refer(
         "merging",
         lambda: merging.shared_points(member, rows),
-        len(rows) * paired / (len(several) * (len(several) + 1) / 2),
-        f"{len(rows) * paired} pairs of masks",
+        len(rows) * len(member) / (len(several) * (len(several) + 1) / 2),
+        f"{len(rows) * len(member)} pairs of masks",
     )
