@@ -54,9 +54,9 @@ def compute_visibility(
         K, T = frame.camera.K.astype(np.float32), frame.T_camera_map.astype(np.float32)
         near = _in_sight(boxes, frame, float(threshold))
         total = _visible(ordered, near, K, T, frame.depth, threshold, memory.entries)
-        point, pixel, own = memory.room(total), memory.room(total), memory.own[:total]
+        point, pixel, own = memory.sorted[:, :total]
         _by_pixel(memory.entries, memory.end[: frame.depth.size + 1], index, superpoint_at, point, pixel, own)
-        return VisiblePoints.owned(point, pixel, own, frame.camera.width, memory.room)
+        return VisiblePoints.owned(memory.keep(point), memory.keep(pixel), own, frame.camera.width, memory.room)
 
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -71,10 +71,16 @@ class _Memory:
     """Memory of one thread: scratch used again by each keyframe, and room for what is kept of it."""
 
     def __init__(self, points: int, pixels: int) -> None:
-        self.entries = np.empty((2, points), np.int32)
-        self.own = np.empty(points, np.int32)
+        self.entries = np.empty((3, points), np.int32)
+        self.sorted = np.empty((3, points), np.int32)
         self.end = np.empty(pixels + 1, np.uint32)
         self.room = Room()
+
+    def keep(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return a copy to be kept: written from end to end, where sorting would write here and there."""
+        kept = self.room(len(values))
+        kept[:] = values
+        return kept
 
 
 def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
@@ -213,8 +219,11 @@ def _visible(points, blocks, K, T, depth, threshold, entries):  # type: ignore[n
 def _by_pixel(entries, end, index, superpoint, point, pixel, own):  # type: ignore[no-untyped-def]
     """Sort entries by pixel, then by point: a counting sort, few points to a pixel.
 
+    All slots are found before anything is put into them: in one loop each step waits to know whether it reads what the
+    last one wrote.
+
     Args:
-        entries: 2×N int32; the first M of the rows hold each entry's place and pixel.
+        entries: 3×N int32; the first M of the rows hold each entry's place and pixel, and take its slot.
         end: one more than pixels, uint32, scratch.
         index: N int32, the point of each place.
         superpoint: N int32, the superpoint of each place.
@@ -222,7 +231,7 @@ def _by_pixel(entries, end, index, superpoint, point, pixel, own):  # type: igno
         pixel: M int32, filled with each entry's pixel.
         own: M int32, filled with each entry's superpoint.
     """
-    place, at = entries
+    place, at, slots = entries
     one, total = np.uint64(1), np.uint64(len(point))
     end[:] = 0
     for e in range(total):
@@ -230,9 +239,11 @@ def _by_pixel(entries, end, index, superpoint, point, pixel, own):  # type: igno
     for p in range(one, np.uint64(len(end))):
         end[p] += end[p - one]
     for e in range(total):
-        p, i = np.uint32(at[e]), np.uint32(place[e])
-        slot = end[p]
-        end[p] = slot + np.uint32(1)
+        p = np.uint32(at[e])
+        slots[e] = end[p]
+        end[p] += np.uint32(1)
+    for e in range(total):
+        slot, i = np.uint32(slots[e]), np.uint32(place[e])
         point[slot], pixel[slot], own[slot] = index[i], at[e], superpoint[i]
     for e in range(one, total):
         slot = e

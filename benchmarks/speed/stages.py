@@ -31,7 +31,7 @@ from benchmarks.reference import merging, pivots, projection, proposals, superpo
 COPIES = 4  # of each proposal, so that 500 tracks give 2,000 proposals
 DROPPED = 0.1  # of its superpoints are missing in a copy
 FRAMES, VIEWS, OBJECTS, PAIRED = 10, 20, 3, 60  # what a reference is run on at most
-REPEATS, ENOUGH_S = 3, 4.0  # a stage or a reference is repeated while it has taken less
+REPEATS, ENOUGH_S = 9, 4.0  # a stage or a reference is measured so often, or until it has taken so long
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Measured:
     sizes: dict[str, int] = field(default_factory=dict)
 
     def time(self, stage: str, work: Callable[[], object]) -> object:
-        """Return what the product's stage returns, measured up to three times."""
+        """Return what the product's stage returns, measured several times unless it takes long."""
         return repeated(self.product, stage, work)
 
     def refer(self, stage: str, work: Callable[[], object], share: float = 1.0, subset: str = "all") -> object:
@@ -55,7 +55,7 @@ class Measured:
 
 
 def repeated(meter: Meter, stage: str, work: Callable[[], object]) -> object:
-    """Return what the work returns, measured up to three times."""
+    """Return what the work returns, measured several times unless it takes long: of three, medians erred by a half."""
     for _ in range(REPEATS):
         out = None  # not held beside the next
         with meter(stage):
