@@ -63,7 +63,7 @@ def with_means(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
 def main() -> None:
     """Measure and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenes", nargs="*", default=list(scenes.RENDERED), help="names or folders")
+    parser.add_argument("scenes", nargs="*", default=list(scenes.STANDARD), help="names or folders")
     parser.add_argument("--clouds", nargs="+", default=list(CLOUDS), choices=CLOUDS)
     parser.add_argument("--name", default="oracle", help="of the files that keep the table")
     parser.add_argument("--output", type=Path, default=tables.RESULTS, help="folder that keeps them")

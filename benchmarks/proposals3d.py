@@ -137,7 +137,7 @@ def rows(found: Found) -> list[dict[str, object]]:
 def main() -> None:
     """Measure and keep the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenes", nargs="*", default=list(scenes.RENDERED), help="names or folders")
+    parser.add_argument("scenes", nargs="*", default=list(scenes.STANDARD), help="names or folders")
     parser.add_argument("--tracker", default="mild", choices=TRACKERS, help="simulated tracks, or the geometric engine")
     parser.add_argument("--cloud", default="fused", choices=CLOUDS)
     parser.add_argument("--replicates", type=int, default=2)

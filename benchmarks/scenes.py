@@ -25,10 +25,12 @@ from any3dis_ros.objects.overlap import GroundTruth
 from any3dis_ros.scene.frames import Frame
 from any3dis_ros.scene.mapping import MapCloud
 from any3dis_ros.terminal import Bars
+from benchmarks.rooms.room import KINDS
 from benchmarks.synthetic import SceneSpec, cached
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-RENDERED = ("room32", "tabletop31")
+STANDARD = tuple(f"{kind}{seed}-middle" for seed in range(1, 6) for kind in KINDS)
+"""What commands take that are given no scenes; parameters were chosen on these ten."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Description:
         name: folder name.
         level: of the sensor's noise: `level` of scene.json, else what follows the first "-" of the name (room1-middle);
             may be empty.
-        origin: the name with seed, level and version of the generator, as far as they are known.
+        origin: the name with seed, level and versions of generator and furniture, as far as they are known.
         tags: as in :class:`BenchmarkScene`.
     """
 
@@ -125,8 +127,9 @@ def describe(name_or_folder: str | Path) -> Description:
         expected = '{"objects": {"<id>": {"name": …, "points": …, "tags": […]}}}, or "instances" with an "id" each'
         raise InputError(f"{path} describes no scene ({error}); expected {expected}") from error
     level = str(about.get("level", "".join(folder.name.split("-")[1:2])))
-    known = {"seed": about.get("seed"), "level": level or None, "generator": about.get("generator_version")}
-    said = ", ".join(f"{k} {v}" for k, v in known.items() if v is not None)
+    generator, furniture = (about.get(f"{made_by}_version", "") for made_by in ("generator", "furniture"))
+    known = {"seed": about.get("seed", ""), "level": level, "generator": generator, "furniture": furniture}
+    said = ", ".join(f"{k} {v}" for k, v in known.items() if v != "")
     return Description(folder.name, level, f"{folder.name} ({said})" if said else folder.name, tags)
 
 

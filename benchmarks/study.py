@@ -85,6 +85,13 @@ def whole(default: Config) -> Config:
     return dataclasses.replace(default, refinement=dataclasses.replace(default.refinement, piece_m=0.0))
 
 
+def one_view(default: Config) -> Config:
+    """Return the default with each seed prompted in one view, as in the paper."""
+    geometric = dataclasses.replace(default.tracker.geometric, pivot_views=1)
+    sam2 = dataclasses.replace(default.tracker.sam2, pivot_views=1)
+    return dataclasses.replace(default, tracker=dataclasses.replace(default.tracker, geometric=geometric, sam2=sam2))
+
+
 def as_published(default: Config) -> Config:
     """Return the default with superpoints and merging as in the paper."""
     return dataclasses.replace(whole(default), merging=paper_merging(default.merging))
@@ -203,7 +210,7 @@ def parser(description: str | None, name: str, engines: Sequence[str]) -> argpar
         engines: those it runs where none is named.
     """
     out = argparse.ArgumentParser(description=description)
-    out.add_argument("scenes", nargs="*", default=list(scenes.RENDERED), help="names or folders")
+    out.add_argument("scenes", nargs="*", default=list(scenes.STANDARD), help="names or folders")
     out.add_argument("--engine", nargs="+", default=list(engines), choices=ENGINES)
     out.add_argument("--clouds", nargs="+", default=["fused"], choices=CLOUDS)
     out.add_argument("--replicates", type=int, default=3, help="draws of a simulated engine's errors")

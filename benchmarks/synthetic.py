@@ -1,7 +1,8 @@
 """Synthetic scenes by name, such as `room7-middle`: made when they are first asked for, and kept.
 
-A name says everything that a scene depends on; the folder it is kept in says the generator's version. So the same name
-means the same arrays on every machine that has the same models.
+A name says everything that a scene depends on, but for two versions: the folder it is kept in says the generator's, its
+scene.json that of the furniture, and where another is installed the scene is made anew. So the same name means the same
+arrays on every machine that has the same models.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from any3dis_ros.errors import InputError
 from any3dis_ros.progress import Progress, silent
 from benchmarks.rooms import GENERATOR_VERSION
 from benchmarks.rooms.capture import RATE_HZ, Run, Shot, pinhole, prepare, shoot
+from benchmarks.rooms.catalogue import edition
 from benchmarks.rooms.catalogue_layout import credits_for
 from benchmarks.rooms.difficulty import Seen, measure, thinned
 from benchmarks.rooms.folder_writer import write_scene
@@ -78,7 +80,7 @@ def scenes_folder() -> Path:
 
 
 def cached(spec: SceneSpec, progress: Progress = silent) -> Path:
-    """Return the folder of a scene, made now if it is not kept already.
+    """Return the folder of a scene, made now if it is not kept already, or not of the furniture that is installed.
 
     It is made under another name and renamed when it is whole, so that there is never half a scene. Another process
     that asks for the same scene waits.
@@ -88,10 +90,10 @@ def cached(spec: SceneSpec, progress: Progress = silent) -> Path:
         Cancelled: raised by `progress`.
     """
     folder = scenes_folder() / spec.name
-    if folder.is_dir():
+    if _kept(folder, spec):
         return folder
     with _alone(folder):
-        if folder.is_dir():
+        if _kept(folder, spec):
             return folder
         part = folder.with_name(f".{spec.name}.part")
         shutil.rmtree(part, ignore_errors=True)  # of a run that was killed: nobody else holds the lock
@@ -100,8 +102,19 @@ def cached(spec: SceneSpec, progress: Progress = silent) -> Path:
             part, spec.seed, spec.width, spec.height, spec.keyframes, spec.kind, spec.furniture, noise,
             BENCHMARK_VOXEL_M, progress,
         )  # fmt: skip
+        if folder.is_dir():
+            shutil.rmtree(folder)
         part.rename(folder)
     return folder
+
+
+def _kept(folder: Path, spec: SceneSpec) -> bool:
+    """Return whether a scene is kept, and made of the furniture that is installed, if any is."""
+    try:
+        made_of = json.loads((folder / "scene.json").read_text()).get("furniture_version", "")
+    except (OSError, ValueError):
+        return False
+    return spec.furniture == PROCEDURAL or edition() in ("", made_of)
 
 
 @contextmanager
@@ -164,6 +177,7 @@ def make_scene(
         "seed": seed,
         "generator_version": GENERATOR_VERSION,
         "furniture": furniture,
+        "furniture_version": edition() if furniture == CATALOGUE else "",
         "noise": asdict(noise),
         "voxel_m": voxel_m,
         "instances": [

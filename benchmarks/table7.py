@@ -22,10 +22,7 @@ OPTIMISATIONS = {"none": "all_lifted", "Algorithm 1": "view_dp", "default": Conf
 
 def variants(default: Config) -> list[Variant]:
     """Return pivot × optimisation, first as the paper keeps and scores proposals, then as we do."""
-    geometric = dataclasses.replace(default.tracker.geometric, pivot_views=1)
-    sam2 = dataclasses.replace(default.tracker.sam2, pivot_views=1)
-    tracker = dataclasses.replace(default.tracker, geometric=geometric, sam2=sam2)
-    default = dataclasses.replace(default, tracker=tracker)
+    default = study.one_view(default)
     kept = {"none": study.as_published(default), "default": default}
     return [
         Variant(

@@ -104,13 +104,26 @@ def read_catalogue(folder: Path) -> list[Entry]:
     return sorted(entries, key=lambda e: e.key)
 
 
-def _read_archive(archive: Path) -> Iterator[Entry]:
+def edition(folder: Path = FOLDER) -> str:
+    """Return the version that the archives in `folder` name, all of them where they differ; empty without archives.
+
+    Raises:
+        InputError: an archive is damaged.
+    """
+    archives = sorted(folder.glob("*.sh3f"))
+    return ", ".join(dict.fromkeys(parse(_properties(a))[0].get("version", "not stated") for a in archives))
+
+
+def _properties(archive: Path) -> str:
     try:
         with zipfile.ZipFile(archive) as zipped:
-            text = zipped.read(_PROPERTIES).decode("latin-1")
+            return zipped.read(_PROPERTIES).decode("latin-1")
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{archive} is no furniture archive: {error}; install {PACKAGE} again") from error
-    common, models = parse(text)
+
+
+def _read_archive(archive: Path) -> Iterator[Entry]:
+    common, models = parse(_properties(archive))
     for number, about in models.items():
         try:
             yield _entry(archive, common, about)

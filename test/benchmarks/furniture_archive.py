@@ -44,7 +44,7 @@ def write_archive(folder: Path, name: str = "Test-CC-BY") -> Path:
     """Write `folder`/`name`.sh3f holding MODELS and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.sh3f"
-    lines = ["# a comment", "id=Test", "license=Creative Commons Attribution \\u00a9 Tests", ""]
+    lines = ["# a comment", "id=Test", "version=0.7", "license=Creative Commons Attribution \\u00a9 Tests", ""]
     with zipfile.ZipFile(path, "w") as zipped:
         for number, (key, (title, category, size, boxes, more, material)) in enumerate(MODELS.items(), 1):
             about = {

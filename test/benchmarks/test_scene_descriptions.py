@@ -24,15 +24,15 @@ def test_without_a_description_the_name_is_all_that_is_known(tmp_path: Path) -> 
     assert (levelled.level, levelled.origin) == ("middle", "room1-middle (level middle)")
 
 
-def test_seed_level_generator_and_tags_are_read(tmp_path: Path) -> None:
+def test_seed_level_versions_and_tags_are_read(tmp_path: Path) -> None:
     objects = {
         "3": {"name": "mug", "points": 40, "tags": ["small", "glossy"]},
         "4": {"name": "wall", "points": 9000, "tags": []},
         "5": {"name": "book", "points": 200},
     }
-    about = {"seed": 7, "level": "harsh", "generator_version": 3, "objects": objects}
+    about = {"seed": 7, "level": "harsh", "generator_version": 3, "furniture_version": "1.8", "objects": objects}
     found = describe(scene_folder(tmp_path, "kitchen", about))
-    assert found.origin == "kitchen (seed 7, level harsh, generator 3)"
+    assert found.origin == "kitchen (seed 7, level harsh, generator 3, furniture 1.8)"
     assert found.tags == {3: {"small", "glossy"}}
 
 

@@ -108,6 +108,26 @@ def test_what_a_run_left_behind_is_made_anew(cache, monkeypatch):
     assert not (cache / f".{TINY.name}.part").exists()
 
 
+def test_a_scene_of_other_furniture_than_is_installed_is_made_anew(cache, monkeypatch):
+    made = []
+
+    def make_scene(folder, *_):
+        folder.mkdir(parents=True)
+        (folder / "scene.json").write_text(json.dumps({"furniture_version": synthetic.edition()}))
+        (folder / f"by {synthetic.edition()}").touch()
+        made.append(synthetic.edition())
+
+    monkeypatch.setattr(synthetic, "make_scene", make_scene)
+    for version in ("1.7", "1.7", "1.8", "", "1.8"):  # none installed: what is kept will do
+        monkeypatch.setattr(synthetic, "edition", lambda version=version: version)
+        folder = cached(SceneSpec("room", 3))
+    assert made == ["1.7", "1.8"]
+    assert {p.name for p in folder.iterdir()} == {"scene.json", "by 1.8"}
+    (folder / "scene.json").write_text("{")
+    cached(SceneSpec("room", 3))
+    assert made == ["1.7", "1.8", "1.8"]
+
+
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ANY3DIS_CACHE", str(tmp_path / "file"))

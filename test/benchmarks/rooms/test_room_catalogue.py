@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from any3dis_ros.errors import InputError
 from benchmarks.rooms import catalogue, catalogue_layout, roles
-from benchmarks.rooms.catalogue import Entry, installed, parse, read_catalogue
+from benchmarks.rooms.catalogue import Entry, edition, installed, parse, read_catalogue
 from benchmarks.rooms.imported import UnfitError, import_model
 from benchmarks.rooms.layout import overlaps
 
@@ -115,6 +115,16 @@ def test_a_picture_is_found_though_its_name_ends_in_a_tab(entries):
 def test_models_that_are_no_use_are_left_out(entries, key, why):
     with pytest.raises(UnfitError, match=why):
         import_model(entries[key], False)
+
+
+def test_the_edition_is_what_the_archives_name(tmp_path):
+    assert edition(tmp_path) == ""
+    write_archive(tmp_path, "A")
+    write_archive(tmp_path, "B")
+    assert edition(tmp_path) == "0.7"
+    with zipfile.ZipFile(tmp_path / "C.sh3f", "w") as zipped:
+        zipped.writestr("PluginFurnitureCatalog.properties", "id=C\n")
+    assert edition(tmp_path) == "0.7, not stated"
 
 
 def test_damaged_archives_are_named(tmp_path):
