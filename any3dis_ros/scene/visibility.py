@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from any3dis_ros.config import VisibilityConfig
 from any3dis_ros.progress import Progress, silent
 from any3dis_ros.scene.frames import Frame
-from any3dis_ros.scene.visible_points import Room, Visibility, VisiblePoints
+from any3dis_ros.scene.visible_points import PER_BLOCK, Room, Visibility, VisiblePoints, blocks_of
 
 _BLOCK = 256  # points that are looked at, or passed over, together
 _CELL_BITS = 8  # at most so many tell the cell along each side of the grid that brings points together
@@ -55,8 +55,11 @@ def compute_visibility(
         near = _in_sight(boxes, frame, float(threshold))
         total = _visible(ordered, near, K, T, frame.depth, threshold, memory.entries)
         point, pixel, own = memory.sorted[:, :total]
-        _by_pixel(memory.entries, memory.end[: frame.depth.size + 1], index, superpoint_at, point, pixel, own)
-        return VisiblePoints.owned(memory.keep(point), memory.keep(pixel), own, frame.camera.width, memory.room)
+        end = memory.end[: frame.depth.size + 1]
+        _by_pixel(memory.entries, end, index, superpoint_at, point, pixel, own)
+        block = memory.room(blocks_of(pixel) + 1)
+        block[0], block[1:-1], block[-1] = 0, end[PER_BLOCK - 1 :: PER_BLOCK][: len(block) - 2], total
+        return VisiblePoints.owned(point, pixel, own, block, frame.camera.width, memory.room)
 
     found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -75,12 +78,6 @@ class _Memory:
         self.sorted = np.empty((3, points), np.int32)
         self.end = np.empty(pixels + 1, np.uint32)
         self.room = Room()
-
-    def keep(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return a copy to be kept: written from end to end, where sorting would write here and there."""
-        kept = self.room(len(values))
-        kept[:] = values
-        return kept
 
 
 def _blocks(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float64]]:
@@ -224,7 +221,7 @@ def _by_pixel(entries, end, index, superpoint, point, pixel, own):  # type: igno
 
     Args:
         entries: 3×N int32; the first M of the rows hold each entry's place and pixel, and take its slot.
-        end: one more than pixels, uint32, scratch.
+        end: one more than pixels, uint32, filled with where the entries of each pixel end.
         index: N int32, the point of each place.
         superpoint: N int32, the superpoint of each place.
         point: M int32, filled with each entry's point.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -28,20 +27,21 @@ class Room:
         taken, self._left = self._left[:size], self._left[size:]
         return taken
 
-
-def _alone(size: int) -> NDArray[np.int32]:
-    return np.empty(size, np.int32)
+    def bytes(self, size: int) -> NDArray[np.uint8]:
+        """Return the same of `size` single bytes."""
+        return self(-(-size // 4)).view(np.uint8)[:size]
 
 
 @dataclass(frozen=True)
 class VisiblePoints:
     """What one keyframe sees of the map, sorted by pixel, then by point.
 
-    Neighbouring pixels mostly show the same superpoint: superpoints are kept by runs of entries, a tenth as many.
+    Neighbouring pixels mostly show the same superpoint: superpoints are kept by runs of entries, a tenth as many. Of an
+    entry's pixel a byte is kept, its place in a block of pixels; `pixel` has all of them.
 
     Attributes:
         point: M int32, index of the map point.
-        pixel: M int32, ``v * width + u``.
+        place: M uint8, of the entry's pixel in its block.
         run: R+1 int32; run r is of the entries ``run[r]:run[r+1]``, which one superpoint owns.
         owner: R int32, that superpoint.
         block: B+1 int32; of each `PER_BLOCK` pixels up to the last that shows anything, the entries
@@ -51,7 +51,7 @@ class VisiblePoints:
     """
 
     point: NDArray[np.int32]
-    pixel: NDArray[np.int32]
+    place: NDArray[np.uint8]
     run: NDArray[np.int32]
     owner: NDArray[np.int32]
     block: NDArray[np.int32]
@@ -62,8 +62,16 @@ class VisiblePoints:
     def of(
         cls, point: NDArray[np.int32], pixel: NDArray[np.int32], superpoint: NDArray[np.int32], width: int
     ) -> VisiblePoints:
-        """Find the runs of sorted entries; `superpoint`: N int32, superpoint of each map point."""
-        return cls.owned(point, pixel, superpoint[point], width)
+        """Find the runs of sorted entries.
+
+        Args:
+            point: M int32, index of the map point.
+            pixel: M int32, ``v * width + u``.
+            superpoint: N int32, superpoint of each map point.
+            width: of the keyframe, pixels.
+        """
+        room = Room()
+        return cls.owned(point, pixel, superpoint[point], _begun(pixel, room(blocks_of(pixel) + 1)), width, room)
 
     @classmethod
     def owned(
@@ -71,29 +79,55 @@ class VisiblePoints:
         point: NDArray[np.int32],
         pixel: NDArray[np.int32],
         own: NDArray[np.int32],
+        block: NDArray[np.int32],
         width: int,
-        room: Callable[[int], NDArray[np.int32]] = _alone,
+        room: Room,
     ) -> VisiblePoints:
-        """Find the runs of sorted entries; `own`: M int32, superpoint of each entry; `room` gives arrays of a size."""
-        R, B = _runs(own), int(pixel[-1]) // PER_BLOCK + 1 if len(pixel) else 1
-        run, owner, block, block_run = room(R + 1), room(R + 1), room(B + 1), room(B + 1)
+        """Find the runs of sorted entries, whose blocks are known, and keep copies of the entries.
+
+        Args:
+            point: M int32, index of the map point.
+            pixel: M int32, ``v * width + u``.
+            own: M int32, superpoint of each entry.
+            block: B+1 int32, as the attribute; kept as it is.
+            width: of the keyframe, pixels.
+            room: for all else that is kept.
+        """
+        M, R, B = len(pixel), _runs(own), len(block) - 1
+        kept, place, run, owner, block_run = room(M), room.bytes(M), room(R + 1), room(R + 1), room(B + 1)
+        kept[:] = point
+        _fill_places(pixel, place)
         _fill_runs(own, run, owner)
-        _fill_blocks(pixel, run, block, block_run)
-        return cls(point, pixel, run, owner[:R], block, block_run[:B], width)
+        _fill_block_runs(pixel, run, block, block_run)
+        return cls(kept, place, run, owner[:R], block, block_run[:B], width)
+
+    @property
+    def pixel(self) -> NDArray[np.int32]:
+        """Pixel of each entry, ``v * width + u``; M int32, put together anew."""
+        return self.pixels_of(slice(0, len(self.place)))
+
+    def pixels_of(self, entries: slice) -> NDArray[np.int32]:
+        """Return the pixels of some entries, one after another."""
+        return self._pixels(np.array([entries.start]), np.array([entries.stop]))
+
+    def _pixels(self, begin: NDArray[np.integer], end: NDArray[np.integer]) -> NDArray[np.int32]:
+        return np.asarray(_pixels(self.place, self.block, begin, end))
 
     def rows(self, first: int, end: int) -> slice:
         """Return the entries whose pixel row lies in [first, end)."""
-        low, high = np.searchsorted(self.pixel, (first * self.width, end * self.width))
+        low, high = (reached(self.place, self.block, row * self.width) for row in (first, end))
         return slice(int(low), int(high))
 
     def only(self, superpoints: NDArray[np.bool_], piece: NDArray[np.int32]) -> VisiblePoints:
         """Return the points of some superpoints (L bool) alone, by `piece` (N int32, of each map point) instead."""
-        own = spans(self.run, np.flatnonzero(superpoints[self.owner]))
-        return VisiblePoints.of(self.point[own], self.pixel[own], piece, self.width)
+        runs = np.flatnonzero(superpoints[self.owner])
+        pixel = self._pixels(self.run[runs], self.run[runs + 1])
+        return VisiblePoints.of(self.point[spans(self.run, runs)], pixel, piece, self.width)
 
     def pixels(self, superpoint: int) -> NDArray[np.int32]:
         """Return the pixels that show a superpoint, rising."""
-        return self.pixel[spans(self.run, np.flatnonzero(self.owner == superpoint))]
+        runs = np.flatnonzero(self.owner == superpoint)
+        return self._pixels(self.run[runs], self.run[runs + 1])
 
     def count(self, L: int) -> NDArray[np.int32]:
         """Return how many points of each of L superpoints are visible."""
@@ -134,6 +168,11 @@ class Visibility:
         return views
 
 
+def blocks_of(pixel: NDArray[np.int32]) -> int:
+    """Return the number of blocks up to the last of rising pixels; 1 without any."""
+    return int(pixel[-1]) // PER_BLOCK + 1 if len(pixel) else 1
+
+
 def spans(begin: NDArray[np.integer], chosen: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the indices ``begin[c]:begin[c+1]`` of each c in `chosen`, one after another."""
     first, count = begin[chosen], np.diff(begin)[chosen]
@@ -172,18 +211,32 @@ def _fill_runs(own, run, owner):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_blocks(pixel, run, block, block_run):  # type: ignore[no-untyped-def]
-    """Fill in where the entries of each block begin (B+1, both ends included), and the run of the first of them.
+def _fill_places(pixel, place):  # type: ignore[no-untyped-def]
+    """Fill in the place of each pixel in its block."""
+    for e in range(np.uint64(len(pixel))):
+        place[e] = np.uint32(pixel[e]) % np.uint32(PER_BLOCK)
 
-    Written by the last entry of each block and by the last run that begins in it, then filled in where none does; a run
-    that begins amid the last block is written behind the end.
+
+@numba.njit(cache=True, nogil=True)
+def _begun(pixel, block):  # type: ignore[no-untyped-def]
+    """Fill in where the entries of each block begin (B+1, both ends included), and return it."""
+    block[:] = 0
+    for p in pixel:
+        block[p // PER_BLOCK + 1] += 1
+    for b in range(len(block) - 1):
+        block[b + 1] += block[b]
+    return block
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill_block_runs(pixel, run, block, block_run):  # type: ignore[no-untyped-def]
+    """Fill in the run which the first entry of each block, or the next after them, is of.
+
+    Written by the last run that begins in it, then filled in where none does; a run that begins amid the last block is
+    written behind the end.
     """
     blocks = len(block) - 1
-    block[:], block_run[:] = 0, 0
-    for e in range(np.uint64(len(pixel))):
-        block[np.uint32(pixel[e]) // np.uint32(PER_BLOCK) + np.uint64(1)] = e + 1
-    for b in range(blocks):
-        block[b + 1] = max(block[b], block[b + 1])
+    block_run[:] = 0
     for r in range(len(run) - 1):
         b = pixel[run[r]] // PER_BLOCK
         block_run[b + (run[r] > block[b])] = r
@@ -192,6 +245,33 @@ def _fill_blocks(pixel, run, block, block_run):  # type: ignore[no-untyped-def]
     for b in range(blocks - 2, -1, -1):
         if block[b] == block[b + 1]:
             block_run[b] = block_run[b + 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def reached(place, block, at):  # type: ignore[no-untyped-def]
+    """Return the first entry at a pixel or behind it; their number if there is none."""
+    b = np.uint64(at) // np.uint64(PER_BLOCK)
+    if b >= len(block) - 1:
+        return block[-1]
+    before, value = np.int32(0), np.uint8(np.uint64(at) % np.uint64(PER_BLOCK))
+    for p in place[block[b] : block[b + np.uint64(1)]]:
+        before += np.int32(p < value)
+    return block[b] + before
+
+
+@numba.njit(cache=True, nogil=True)
+def _pixels(place, block, begin, end):  # type: ignore[no-untyped-def]
+    """Return the pixels of the entries of rising ranges, one after another."""
+    out = np.empty((end - begin).sum(), np.int32)
+    n = 0
+    b = np.searchsorted(block, begin[0], side="right") - 1 if len(begin) else 0
+    for k in range(len(begin)):
+        for e in range(begin[k], end[k]):
+            while block[b + 1] <= e:
+                b += 1
+            out[n] = b * PER_BLOCK + place[e]
+            n += 1
+    return out
 
 
 @numba.njit(cache=True, nogil=True)

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from any3dis_ros.scene.visible_points import PER_BLOCK, VisiblePoints
+from any3dis_ros.scene.visible_points import PER_BLOCK, VisiblePoints, reached
 
 _LEADING_ZEROS = np.array([8 - i.bit_length() for i in range(256)], np.int64)  # of a byte
 _ONE = np.uint64(1)
@@ -105,7 +105,7 @@ class PackedMask:
     def tally(self, visible: VisiblePoints, L: int) -> Tally:
         """Return which of L superpoints have visible points inside, and how many."""
         grid = (self.frame_shape, self.shape, self.corner, self.box_shape, self.bits)
-        return Tally(*_inside(visible.pixel, visible.run, visible.owner, visible.block, visible.block_run, *grid, L))
+        return Tally(*_inside(visible.place, visible.run, visible.owner, visible.block, visible.block_run, *grid, L))
 
     def packed(self) -> PackedMask:
         """Return itself."""
@@ -113,7 +113,7 @@ class PackedMask:
 
 
 @numba.njit(cache=True, nogil=True)
-def _inside(pixel, run, owner, block, block_run, frame_shape, shape, corner, box_shape, bits, L):  # type: ignore[no-untyped-def]
+def _inside(place, run, owner, block, block_run, frame_shape, shape, corner, box_shape, bits, L):  # type: ignore[no-untyped-def]
     """Return the superpoints with entries inside and how many: runs of ones in the mask's rows meet their runs.
 
     Pixels are looked up only where runs of ones begin and end: a keyframe's are too many for the cache.
@@ -135,7 +135,7 @@ def _inside(pixel, run, owner, block, block_run, frame_shape, shape, corner, box
             scanned = row
         for k in range(np.uint64(0), np.uint64(count), np.uint64(2)):
             left, right = np.uint64(v * W + first[ends[k]]), np.uint64(v * W + first[ends[k + _ONE]])
-            e, stop = _reached(pixel, block, left), _reached(pixel, block, right)
+            e, stop = reached(place, block, left), reached(place, block, right)
             r = np.uint64(block_run[min(left // np.uint64(PER_BLOCK), np.uint64(len(block_run) - 1))])
             while e < stop and run[r + _ONE] <= e:
                 r += _ONE
@@ -177,15 +177,3 @@ def _ones(bits, words, start, count, ends):  # type: ignore[no-untyped-def]
         ends[found] = count
         found += 1
     return found
-
-
-@numba.njit(cache=True, nogil=True)
-def _reached(pixel, block, at):  # type: ignore[no-untyped-def]
-    """Return the first entry at a pixel or behind it; their number if there is none."""
-    b = at // np.uint64(PER_BLOCK)
-    if b >= len(block) - 1:
-        return block[-1]
-    before, value = np.int32(0), np.int32(at)
-    for p in pixel[block[b] : block[b + _ONE]]:
-        before += np.int32(p < value)
-    return block[b] + before

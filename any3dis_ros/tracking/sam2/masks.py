@@ -43,7 +43,7 @@ class LogitMask:
     def tally(self, visible: VisiblePoints, L: int) -> Tally:
         """Return which of L superpoints have visible points inside, and how many."""
         own = visible.rows(*self.rows)
-        return Tally.of(visible.count_flagged(self.sample(visible.pixel[own]), L, own.start))
+        return Tally.of(visible.count_flagged(self.sample(visible.pixels_of(own)), L, own.start))
 
     def packed(self) -> PackedMask:
         """Return the mask as bits on the CPU, at the keyframe's resolution."""
