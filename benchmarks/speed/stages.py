@@ -31,32 +31,37 @@ from benchmarks.reference import merging, pivots, projection, proposals, superpo
 COPIES = 4  # of each proposal, so that 500 tracks give 2,000 proposals
 DROPPED = 0.1  # of its superpoints are missing in a copy
 FRAMES, VIEWS, OBJECTS, PAIRED = 10, 20, 3, 60  # what a reference is run on at most
-REPEATS, ENOUGH_S = 9, 4.0  # a stage or a reference is measured so often, or until it has taken so long
+BESIDE, ALONE = 9, 3  # times that a stage is measured beside a reference, as that is, and without one
+ENOUGH_S = 4.0  # or until it took so long
 
 
 @dataclass
 class Measured:
-    """Costs of product and reference by stage, the share of its work that the reference did, and the sizes met."""
+    """Costs of product and reference by stage, the share of its work that the reference did, and the sizes met.
+
+    Each is measured `times` times, unless that takes long.
+    """
 
     product: Meter = field(default_factory=Meter)
     reference: Meter = field(default_factory=Meter)
     share: dict[str, float] = field(default_factory=dict)
     subset: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    times: int = BESIDE
 
     def time(self, stage: str, work: Callable[[], object]) -> object:
         """Return what the product's stage returns, measured several times unless it takes long."""
-        return repeated(self.product, stage, work)
+        return repeated(self.product, stage, work, self.times)
 
     def refer(self, stage: str, work: Callable[[], object], share: float = 1.0, subset: str = "all") -> object:
         """Return what the reference returns; it did `share` of the stage's work, and all of it costs the same."""
         self.share[stage], self.subset[stage] = share, subset
-        return repeated(self.reference, stage, work)
+        return repeated(self.reference, stage, work, self.times)
 
 
-def repeated(meter: Meter, stage: str, work: Callable[[], object]) -> object:
-    """Return what the work returns, measured several times unless it takes long: of three, medians erred by a half."""
-    for _ in range(REPEATS):
+def repeated(meter: Meter, stage: str, work: Callable[[], object], times: int) -> object:
+    """Return what the work returns, measured so many times unless it takes long: medians of three erred by a half."""
+    for _ in range(times):
         out = None  # not held beside the next
         with meter(stage):
             out = work()
@@ -67,7 +72,7 @@ def repeated(meter: Meter, stage: str, work: Callable[[], object]) -> object:
 
 def measure(frames: list[Frame], cloud: MapCloud, tracks: int, with_reference: bool) -> Measured:
     """Measure one load: N points, T keyframes, and as many tracks, if the prompts give so many."""
-    m = Measured()
+    m = Measured(times=BESIDE if with_reference else ALONE)
     config = Config()
     viewpoints = np.stack([f.T_map_camera[:3, 3] for f in frames])
 

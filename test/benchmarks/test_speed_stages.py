@@ -23,4 +23,6 @@ def test_every_reference_runs_beside_its_stage(two_boxes) -> None:
     assert m.share["superpoints"] == 1
     assert m.sizes["proposals"] % 4 == 0
     assert 0 < m.sizes["tracks"] <= 6
-    assert len(m.product.costs["lifting"]) == 3  # so short that it is repeated
+    # So short that they are repeated: nine times beside a reference, three times without.
+    assert [len(meter.costs["lifting"]) for meter in (m.product, m.reference)] == [9, 9]
+    assert len(measure(frames, cloud, 6, with_reference=False).product.costs["lifting"]) == 3

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from boxes import BOXES
@@ -11,6 +13,7 @@ from any3dis_ros.errors import Cancelled
 from any3dis_ros.scene.frames import Camera, Frame
 from any3dis_ros.scene.mapping import fuse
 from any3dis_ros.scene.visibility import compute_visibility
+from any3dis_ros.scene.visible_points import VisiblePoints
 
 CAMERA = Camera(40, 30, np.array([[35.0, 0, 19.5], [0, 33.0, 14.5], [0, 0, 1]]))
 
@@ -73,6 +76,20 @@ def test_points_are_seen_as_each_few_of_them_alone(seed, kind):
     alone = [entry for first in range(0, 3000, 100) for entry in seen(first, first + 100)]
     assert seen(0, 3000) == sorted(alone)
     assert alone or kind in ("all in one place", "on a line")
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 40))
+def test_blocks_and_runs_are_those_of_the_entries(seed, H, W):
+    rng = np.random.default_rng(seed)
+    points = (rng.random((500, 3)) * [4, 3, 6] - [2, 1.5, 1]).astype(np.float32)
+    superpoint = np.arange(500, dtype=np.int32) // 100
+    depth = rng.integers(0, 5000, (H, W)).astype(np.uint16)
+    frame = Frame(0, np.zeros((H, W, 3), np.uint8), depth, Camera(W, H, CAMERA.K), np.eye(4))
+    (found,) = compute_visibility(points, superpoint, [frame], VisibilityConfig(1.0)).keyframes
+    again = VisiblePoints.of(found.point, found.pixel, superpoint, W)
+    for field in dataclasses.fields(VisiblePoints):
+        np.testing.assert_array_equal(getattr(found, field.name), getattr(again, field.name))
 
 
 def test_occluded_points_are_not_visible(two_boxes):

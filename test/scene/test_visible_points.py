@@ -25,6 +25,11 @@ def test_runs_of_superpoints_answer_as_counting_points_does(seed, count):
         of = np.searchsorted(visible.run, visible.block[:-1], side="right") - 1
         np.testing.assert_array_equal(visible.block_run, of)
     np.testing.assert_array_equal(visible.count(5), np.bincount(own, minlength=5))
+    np.testing.assert_array_equal(visible.pixel, pixel)
+    for rows in ((0, 25), (3, 9), (7, 7), (24, 30)):
+        some = visible.rows(*rows)
+        assert (some.start, some.stop) == tuple(np.searchsorted(pixel, [6 * row for row in rows]))
+        np.testing.assert_array_equal(visible.pixels_of(some), pixel[some])
     first = int(rng.integers(0, count + 1))
     flags = rng.random(int(rng.integers(0, count - first + 1))) < 0.5
     expected = np.bincount(own[first : first + len(flags)][flags], minlength=5)
