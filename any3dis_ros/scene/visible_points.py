@@ -15,15 +15,16 @@ _PIECE = 1 << 24  # values: 64 MB, which NumPy asks the system to hold in huge p
 
 
 class Room:
-    """Gives arrays to be kept, cut from large pieces: asking the system for memory page by page takes long."""
+    """Gives arrays to be kept, cut from pieces of so many values: memory asked for page by page takes long."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece: int = _PIECE) -> None:
+        self._piece = piece
         self._left = np.empty(0, np.int32)
 
     def __call__(self, size: int) -> NDArray[np.int32]:
         """Return an array of `size` values that is used for nothing else."""
         if len(self._left) < size:
-            self._left = np.empty(max(size, _PIECE), np.int32)
+            self._left = np.empty(max(size, self._piece), np.int32)
         taken, self._left = self._left[:size], self._left[size:]
         return taken
 
@@ -70,7 +71,7 @@ class VisiblePoints:
             superpoint: N int32, superpoint of each map point.
             width: of the keyframe, pixels.
         """
-        room = Room()
+        room = Room(0)  # a single keyframe's are no larger than they need to be
         return cls.owned(point, pixel, superpoint[point], _begun(pixel, room(blocks_of(pixel) + 1)), width, room)
 
     @classmethod

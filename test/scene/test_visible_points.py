@@ -38,6 +38,16 @@ def test_runs_of_superpoints_answer_as_counting_points_does(seed, count):
         np.testing.assert_array_equal(visible.pixels(one), pixel[own == one])
 
 
+def test_a_few_points_by_themselves_hold_no_large_piece_of_memory():
+    few = np.arange(4, dtype=np.int32)
+    visible = VisiblePoints.of(few, few, few, 6)
+    for field in ("point", "place", "run", "owner", "block", "block_run"):
+        array = getattr(visible, field)
+        while array.base is not None:
+            array = array.base
+        assert array.nbytes <= 64
+
+
 def test_the_points_of_some_superpoints_alone_by_their_pieces():
     superpoint = np.int32([0, 0, 1, 1, 2, 2])
     piece = np.int32([9, 9, 0, 1, 2, 2])
