@@ -86,7 +86,7 @@ def mean(kept: Kept) -> str:
     return percent(geometric(kept, "mean"), "ap50", "ap25")
 
 
-def pooled(kept: Kept) -> str:
+def pooled_things(kept: Kept) -> str:
     """Return how many things a table that has no rows of single scenes pools."""
     return kept.rows[0]["things"]
 
@@ -116,7 +116,9 @@ LINES = (
     ),
     Line(
         "table8",
-        lambda k: f"ten scenes on which parameters were chosen, {pooled(k)} things: tracks that err mildly / harshly",
+        lambda k: (
+            f"ten scenes on which parameters were chosen, {pooled_things(k)} things: tracks that err mildly / harshly"
+        ),
         lambda k: simulated(k, "robust_exact"),
     ),
     Line(

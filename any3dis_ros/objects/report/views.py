@@ -99,14 +99,15 @@ def project_labels(instances: Instances, frame: Frame, config: VisibilityConfig,
     H, W = frame.depth.shape
     visible = compute_visibility(instances.points, instances.superpoint, [frame], config).keyframes[0]
     label = np.zeros(H * W, np.int32)
-    label[visible.pixel] = instances.labels[visible.point]
-    if not len(visible.pixel):
+    pixel = visible.pixel
+    label[pixel] = instances.labels[visible.point]
+    if not len(pixel):
         return label.reshape(H, W)
     empty = np.ones((H, W), np.uint8)
-    empty.reshape(-1)[visible.pixel] = 0
+    empty.reshape(-1)[pixel] = 0
     distance, cell = cv2.distanceTransformWithLabels(empty, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     source = np.zeros(int(cell.max()) + 1, np.int64)
-    source[cell.reshape(-1)[visible.pixel]] = visible.pixel
+    source[cell.reshape(-1)[pixel]] = pixel
     nearest = source[cell.reshape(-1)]
     depth = frame.depth.reshape(-1).astype(np.float32) / 1000
     near = distance.reshape(-1) * depth <= 1.5 * spacing * frame.camera.K[0, 0]
